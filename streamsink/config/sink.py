@@ -1,0 +1,181 @@
+"""What a sink task runs on: one frozen value, made from a validated connector configuration. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Profile(StrEnum):
+    """Whose files the connector writes: ours, or just what another vendor's connector would."""
+
+    NATIVE = "native"
+    CONFLUENT = "confluent"
+    AIVEN = "aiven"
+
+
+class Converter(StrEnum):
+    """Short names of Connect's converters."""
+
+    BYTES = "bytes"
+    STRING = "string"
+    JSON = "json"
+
+
+class ArchiveValue(StrEnum):
+    """What a record's value becomes (design section 4)."""
+
+    RAW = "raw"
+    COLUMNS = "columns"
+    BOTH = "both"
+
+
+class NullValues(StrEnum):
+    """`behavior.on.null.values`: what happens to tombstones."""
+
+    WRITE = "write"
+    IGNORE = "ignore"
+    FAIL = "fail"
+
+
+class PartitionerKind(StrEnum):
+    """Short names of Confluent's partitioners, and of ours that joins field and time."""
+
+    DEFAULT = "default"
+    FIELD = "field"
+    TIME = "time"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    FIELD_TIME = "fieldtime"
+
+
+class ExtractorKind(StrEnum):
+    """Where a time partitioner takes a record's time from."""
+
+    WALLCLOCK = "Wallclock"
+    RECORD = "Record"
+    RECORD_FIELD = "RecordField"
+
+
+class FormatKind(StrEnum):
+    """Short names of the file formats."""
+
+    PARQUET = "parquet"
+    AVRO = "avro"
+    JSONL = "jsonl"
+    RAW = "raw"
+
+
+class RotationScope(StrEnum):
+    """What one rotation closes: the file it concerns, or all files of its topic partition (Confluent's)."""
+
+    FILE = "file"
+    PARTITION = "partition"
+
+
+class ExactlyOnce(StrEnum):
+    """Whether a store that can't create atomically is refused."""
+
+    REQUIRED = "required"
+    PREFERRED = "preferred"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorHandling:
+    """Connect's `errors.*`: whether one bad record stops the task, and where it goes if not."""
+
+    tolerate_all: bool = False
+    dead_letter_topic: str = ""
+    dead_letter_headers: bool = False
+    dead_letter_replication_factor: int = 3
+    log: bool = False
+    log_messages: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Partitioning:
+    """How rows become encoded partitions; `duration_ms` and `path_format` are resolved for hourly and daily."""
+
+    kind: PartitionerKind = PartitionerKind.DEFAULT
+    fields: tuple[str, ...] = ()
+    path_format: str = ""
+    duration_ms: int = -1
+    timezone: str = "UTC"
+    locale: str = "en-US"
+    extractor: ExtractorKind = ExtractorKind.RECORD
+    timestamp_field: str = "timestamp"
+    directory_delim: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Which format, and how it compresses. `codec` is the format's own name; `level` None is the codec's default."""
+
+    kind: FormatKind = FormatKind.PARQUET
+    codec: str = "zstd"
+    level: int | None = None
+    row_group_bytes: int = 16 * 1024 * 1024
+    separator: str = "\n"
+    raw_extension: str = ".bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When a file closes. A limit that is None never does it."""
+
+    flush_size: int | None = None
+    size_bytes: int | None = 128 * 1024 * 1024
+    age_ms: int | None = 600_000
+    interval_ms: int | None = None
+    schedule_interval_ms: int | None = None
+    timezone: str = "UTC"
+    scope: RotationScope = RotationScope.FILE
+    files_open_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What object names are made of (Confluent's keys)."""
+
+    topics_dir: str = "topics"
+    directory_delim: str = "/"
+    file_delim: str = "+"
+    zero_pad_width: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SinkConfig:
+    """A sink task's whole configuration, secrets resolved. Never logged as a whole.
+
+    `consumer` and `producer` are librdkafka properties, `bootstrap.servers` and `group.id` included.
+    `value_schema` is Connect's schema JSON (a struct), or "" where none is declared.
+    """
+
+    name: str
+    archive_url: str
+    consumer: Mapping[str, str]
+    producer: Mapping[str, str] = field(default_factory=dict)
+    topics: tuple[str, ...] = ()
+    topics_regex: str = ""
+    profile: Profile = Profile.NATIVE
+    key_converter: Converter = Converter.BYTES
+    value_converter: Converter = Converter.BYTES
+    schemas_enable: bool = False
+    archive_value: ArchiveValue = ArchiveValue.RAW
+    archive_envelope: bool = True
+    value_schema: str = ""
+    value_columns_max: int = 1000
+    null_values: NullValues = NullValues.WRITE
+    errors: ErrorHandling = ErrorHandling()
+    partitioning: Partitioning = Partitioning()
+    encoding: Encoding = Encoding()
+    rotation: Rotation = Rotation()
+    naming: Naming = Naming()
+    archive_options: Mapping[str, str] = field(default_factory=dict)
+    exactly_once: ExactlyOnce = ExactlyOnce.PREFERRED
+    memory_bytes_max: int = 256 * 1024 * 1024
+    drain_timeout_ms: int = 30_000
+    upload_threads: int = 4
+    upload_retry_timeout_ms: int = 600_000
+    poll_records_max: int = 20_000

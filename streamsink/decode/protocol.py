@@ -1,0 +1,19 @@
+"""The decoder seam: raw slices in, the rows to be written out. Defines the protocol only."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from streamsink.record import DecodedSlice, RawSlice
+
+
+class Decoder(Protocol):
+    """Turns raw slices into rows. Holds the widening schema of each topic; one thread owns it."""
+
+    def decode(self, raw: RawSlice) -> DecodedSlice:
+        """Rows of one slice; records that can't be decoded come back in `bad`, never as an exception.
+
+        Raises:
+            DecodeError: With `errors.tolerance=none`, for the first bad record, naming topic, partition and offset.
+        """
+        ...

@@ -1,0 +1,75 @@
+"""The error tree: what may be raised, and what the operator can do about it. Imports nothing.
+
+* `StreamsinkError`
+    * `ConfigError`: a configuration can't be used; carries every problem at once
+    * `DecodeError`: one record can't be decoded
+    * `TransientError`: may pass by itself; retried with backoff
+    * `TerminalError`: the task stops and shows the reason
+        * `StoreUnsafeError`: the store can't give what `exactly.once=required` asks for
+    * `AlreadyExistsError`: a create met an existing object
+    * `ObjectMissingError`: no object has that name
+
+A broken invariant is an assertion, never one of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class StreamsinkError(Exception):
+    """Root of the tree.
+
+    Args:
+        message: What went wrong, one line.
+        hint: What the operator can do, one sentence.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Message and hint on one line."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One unusable configuration value: the key, and what is wrong with it."""
+
+    key: str
+    message: str
+
+
+class ConfigError(StreamsinkError):
+    """A configuration can't be used; `problems` holds everything that is wrong with it."""
+
+    def __init__(self, problems: list[Problem], *, hint: str = "") -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(f"{problem.key}: {problem.message}" for problem in problems), hint=hint)
+
+
+class DecodeError(StreamsinkError):
+    """One record can't be decoded, by the stage named in Connect's words (KEY_CONVERTER, VALUE_CONVERTER)."""
+
+
+class TransientError(StreamsinkError):
+    """The operation may succeed when tried again; its outcome may be unknown."""
+
+
+class TerminalError(StreamsinkError):
+    """Trying again can't help: the task stops and shows this as its trace."""
+
+
+class StoreUnsafeError(TerminalError):
+    """The store does not create atomically and `exactly.once=required`."""
+
+
+class AlreadyExistsError(StreamsinkError):
+    """A create-only write met an object of the same name."""
+
+
+class ObjectMissingError(StreamsinkError):
+    """No object has this name."""

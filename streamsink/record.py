@@ -1,0 +1,104 @@
+"""Values every stage shares: topic partitions, slices of raw records, and the columns they have. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+HEADERS_TYPE = pa.list_(pa.struct([pa.field("key", pa.string(), nullable=False), pa.field("value", pa.binary())]))
+"""Kafka's headers: ordered, duplicates kept, a value may be null."""
+
+TIMESTAMP_TYPE = pa.timestamp("ms", tz="UTC")
+"""A record's timestamp; null where the broker kept none."""
+
+RAW_SCHEMA = pa.schema(
+    [
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("timestamp", TIMESTAMP_TYPE),
+        pa.field("timestamp_type", pa.int8(), nullable=False),
+        pa.field("key", pa.binary()),
+        pa.field("value", pa.binary()),
+        pa.field("headers", HEADERS_TYPE, nullable=False),
+    ]
+)
+"""Columns of a `RawSlice`. `timestamp_type` is Kafka's: 0 not available, 1 create time, 2 log append time."""
+
+ENVELOPE = "_kafka"
+"""Name of the struct column that keeps what Kafka knows of a record (design section 4)."""
+
+ENVELOPE_FIELDS = (
+    pa.field("partition", pa.int32(), nullable=False),
+    pa.field("offset", pa.int64(), nullable=False),
+    pa.field("timestamp", TIMESTAMP_TYPE),
+    pa.field("timestamp_type", pa.int8(), nullable=False),
+    pa.field("key", pa.binary()),
+    pa.field("headers", HEADERS_TYPE, nullable=False),
+)
+"""Fields of `_kafka`; with `archive.value=both` a nullable binary field `value` follows."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TopicPartition:
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        """Kafka's usual form, `topic-partition`."""
+        return f"{self.topic}-{self.partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class RawSlice:
+    """A contiguous run of one topic partition as the broker gave it.
+
+    `rows` has the columns of `RAW_SCHEMA`, in offset order. Offsets in `[start, next_offset)` that `rows` lacks
+    are holes: aborted transactions, control records, compaction.
+    """
+
+    topic_partition: TopicPartition
+    start: int
+    next_offset: int
+    rows: pa.RecordBatch
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes the slice's columns hold in memory."""
+        return int(self.rows.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record that a stage could not take, with its original bytes (Connect's dead letter shape)."""
+
+    topic_partition: TopicPartition
+    offset: int
+    timestamp_ms: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    stage: str
+    error: str
+    error_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSlice:
+    """A slice after decoding: what will be written, and what the machine needs to know of it.
+
+    `rows` has one row per record kept, in offset order, in the columns that the object will have.
+    `offsets` (int64, never null) and `timestamps` (int64 milliseconds, null where unknown) run beside it.
+    Records that could not be decoded are in `bad` and in no column. `schema_tag` tells apart records of one slice
+    that must not share a file (registry schema ids); it is empty where every record fits one widening schema.
+    """
+
+    topic_partition: TopicPartition
+    start: int
+    next_offset: int
+    rows: pa.RecordBatch
+    offsets: pa.Int64Array
+    timestamps: pa.Int64Array
+    bad: tuple[BadRecord, ...] = ()
+    schema_tag: str = ""
