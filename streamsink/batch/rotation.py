@@ -8,8 +8,12 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from streamsink.config.sink import Rotation
+
+Int64s = Sequence[int] | npt.NDArray[np.int64]
+"""Offsets or times beside rows: a list in the simulator, an array in the worker."""
 
 
 class Reason(StrEnum):
@@ -54,7 +58,7 @@ def wall_deadline(rotation: Rotation, opened_at_s: float) -> tuple[float, Reason
 
 
 def rows_before_cut(
-    rotation: Rotation, *, count: int, base_time_ms: int, times_ms: Sequence[int] | None, rows: int
+    rotation: Rotation, *, count: int, base_time_ms: int, times_ms: Int64s | None, rows: int
 ) -> tuple[int, Reason | None]:
     """How many of the next `rows` still belong to what is open, and why it closes after them.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamsink.batch.file import Lane
+from streamsink.batch.rotation import Int64s
 from streamsink.record import TopicPartition
 
 
@@ -19,8 +19,8 @@ class LaneRun:
 
     lane: Lane
     schema: str
-    offsets: Sequence[int]
-    times_ms: Sequence[int] | None
+    offsets: Int64s
+    times_ms: Int64s | None
     payload: object
 
 
