@@ -13,7 +13,7 @@ from streamsink.batch.file import Lane, OpenFile
 class LaneState:
     """Files of a lane in offset order; only the first of `waiting` may be uploading.
 
-    `seen` is the last offset that is in a file or known to be stored: records up to it are dropped when they come again.
+    `seen` is the last offset in a file or known to be stored: records up to it are dropped when they come again.
     """
 
     lane: Lane

@@ -90,7 +90,7 @@ class SinkMachine:
             deadlines += [at for at in (partition.commit_at_s, partition.release_deadline_s) if at is not None]
         return min(deadlines, default=None)
 
-    def handle(self, event: on.Event, *, now: float) -> None:
+    def handle(self, event: on.Event, *, now: float) -> None:  # noqa: C901, PLR0912 - one case an event
         """Take one fact; `now` is wall-clock time in seconds and never runs backwards by more than a clock step."""
         if self._ended:
             return
@@ -100,7 +100,7 @@ class SinkMachine:
             case on.Measured():
                 self._measured(event)
             case on.Uploaded(file_id):
-                self._uploaded(file_id, now)
+                self._uploaded(file_id)
             case on.Conflict(file_id, last_offset):
                 self._conflict(file_id, last_offset)
             case on.UploadFailed():
@@ -122,14 +122,16 @@ class SinkMachine:
                 self._release(tuple(self.partitions), deadline_s, Reason.STOPPING)
             case on.Tick():
                 pass
-        self._settle(now)
+        self._settle(event, now)
 
-    def _settle(self, now: float) -> None:
+    def _settle(self, event: on.Event, now: float) -> None:
         """Everything that follows from the state and the time, whatever the event was."""
         self._close_due(now)
         self._relieve_memory()
         self._retry_due(now)
         self._start_uploads()
+        if isinstance(event, on.Measured):
+            return
         for partition in list(self.partitions.values()):
             self._commit_due(partition, now)
             self._release_due(partition, now)
@@ -159,9 +161,8 @@ class SinkMachine:
         partition = self.partitions.get(event.topic_partition)
         if partition is None or partition.release_deadline_s is not None:
             return
-        if partition.layout_before is not None and event.runs:
-            if not self._accept_layout(partition):
-                return
+        if partition.layout_before is not None and event.runs and not self._accept_layout(partition):
+            return
         partition.take(event, now)
 
     def _accept_layout(self, partition: PartitionState) -> bool:
@@ -253,7 +254,7 @@ class SinkMachine:
             slot.lane.uploading = False
         return slot
 
-    def _uploaded(self, file_id: int, now: float) -> None:
+    def _uploaded(self, file_id: int) -> None:
         self._outage_since_s = None
         slot = self._upload_ended(file_id)
         if slot is None:
@@ -313,14 +314,14 @@ class SinkMachine:
         self._effects.append(do.Discard(file.file_id))
 
     def _commit_due(self, partition: PartitionState, now: float) -> None:
-        if partition.ledger is None or partition.committing is not None:
+        if partition.ledger is None or partition.committing is not None or partition.layout_before is not None:
             return
         due = partition.commit_at_s is not None and partition.commit_at_s <= now
         retry_waits = partition.commit_attempts > 0 and not due
         if retry_waits or not (due or partition.commit_urgent or partition.release_deadline_s is not None):
-            if partition.commit_at_s is None and partition.committed is not None:
-                if partition.ledger.frontier != partition.committed[0]:
-                    partition.commit_at_s = now + COMMIT_INTERVAL_S
+            moved = partition.committed is not None and partition.ledger.frontier != partition.committed[0]
+            if partition.commit_at_s is None and moved:
+                partition.commit_at_s = now + COMMIT_INTERVAL_S
             return
         partition.commit_at_s = None
         partition.commit_urgent = False

@@ -28,9 +28,11 @@ class MemoryBudget:
         self.bytes = 0
         self.open_bytes = 0
         self._open: dict[int, OpenFile] = {}
+        self._flushing: set[int] = set()
 
     def measured(self, file: OpenFile, size_bytes: int, memory_bytes: int, pending_bytes: int) -> None:
         """A file has been measured anew."""
+        self._flushing.discard(file.file_id)
         self.bytes += memory_bytes - file.memory_bytes
         if file.reason is None:
             self.open_bytes += memory_bytes - file.memory_bytes
@@ -39,6 +41,7 @@ class MemoryBudget:
 
     def closed(self, file: OpenFile) -> None:
         """A file takes no more rows; it occupies memory until it is stored."""
+        self._flushing.discard(file.file_id)
         if self._open.pop(file.file_id, None) is not None:
             self.open_bytes -= file.memory_bytes
 
@@ -58,8 +61,8 @@ class MemoryBudget:
         return self.bytes < self.bytes_max * ROOMY_SHARE
 
     def relief(self) -> tuple[list[OpenFile], list[OpenFile]]:
-        """Files to flush (rows waiting to be encoded) and files to close (largest first), when open files take too much."""
-        if self.open_bytes <= self.bytes_max * OPEN_SHARE_MAX:
+        """Which files to flush (rows wait to be encoded) and which to close, largest first; mostly none."""
+        if self._flushing or self.open_bytes <= self.bytes_max * OPEN_SHARE_MAX:
             return [], []
         excess = self.open_bytes - self.bytes_max * OPEN_SHARE_RELIEVED
         flush: list[OpenFile] = []
@@ -69,6 +72,7 @@ class MemoryBudget:
             flush.append(file)
             excess -= file.pending_bytes
         if flush:
+            self._flushing.update(file.file_id for file in flush)
             return flush, []
         close: list[OpenFile] = []
         for file in sorted(self._open.values(), key=lambda file: -file.memory_bytes):

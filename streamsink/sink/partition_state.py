@@ -1,14 +1,14 @@
-"""One topic partition inside the sink's machine: slices into files, files into the ledger, the ledger into commits. Pure."""
+"""One topic partition in the sink's machine: slices into files, the ledger into commits. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from streamsink.batch.file import Lane, OpenFile
-from streamsink.batch.rotation import Reason, rows_before_cut
+from streamsink.batch.rotation import Int64s, Reason, rows_before_cut
 from streamsink.commit.ledger import METADATA_BYTES_MAX, CommitMetadata, Ledger
 from streamsink.config.sink import Rotation, RotationScope
 from streamsink.record import TopicPartition
@@ -255,7 +255,7 @@ class PartitionState:
 
     def commit_wanted(self) -> tuple[int, str] | None:
         """Offset and metadata to commit now, or None where the group has them, or where they don't fit yet."""
-        if self.ledger is None or self.committing is not None:
+        if self.ledger is None or self.committing is not None or self.layout_before is not None:
             return None
         frontier = self.ledger.frontier
         ahead = self.ledger.ahead()
@@ -288,7 +288,7 @@ class PartitionState:
         self._ahead = {key: last for key, last in self._ahead.items() if last >= frontier}
 
 
-def _first(times_ms: Sequence[int] | None) -> int:
+def _first(times_ms: Int64s | None) -> int:
     return -1 if times_ms is None else int(times_ms[0])
 
 
