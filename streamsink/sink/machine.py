@@ -47,6 +47,7 @@ class MachineSettings:
     uploads_max: int = 4
     retry_timeout_s: float = 600.0
     retry_delay_s_max: float = 30.0
+    drain_timeout_s: float = 30.0
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class SinkMachine:
         self._clean = True
         self._paused = False
         self._ended = False
+        self._refusal: TerminalError | None = None
 
     def effects(self) -> Iterator[do.Effect]:
         """The orders given since the last call, in the order to carry them out."""
@@ -137,7 +139,7 @@ class SinkMachine:
             self._release_due(partition, now)
         if self._stopping and not self.partitions and not self._ended:
             self._ended = True
-            self._effects.append(do.Stopped(clean=self._clean))
+            self._effects.append(do.Fail(self._refusal) if self._refusal else do.Stopped(clean=self._clean))
 
     def _assigned(self, event: on.Assigned) -> None:
         assert event.topic_partition not in self.partitions, "a partition is assigned once"
@@ -161,23 +163,26 @@ class SinkMachine:
         partition = self.partitions.get(event.topic_partition)
         if partition is None or partition.release_deadline_s is not None:
             return
-        if partition.layout_before is not None and event.runs and not self._accept_layout(partition):
+        if partition.layout_before is not None and event.runs and not self._accept_layout(partition, now):
             return
         partition.take(event, now)
 
-    def _accept_layout(self, partition: PartitionState) -> bool:
-        before, partition.layout_before = str(partition.layout_before), None
+    def _accept_layout(self, partition: PartitionState, now: float) -> bool:
+        """Go on under a new layout, or refuse: the other partitions are drained first, so the old one can be restored."""
+        before = str(partition.layout_before)
         if not self.settings.layout_strict:
+            partition.layout_before = None
             self._effects.append(do.LayoutChanged(partition.topic_partition, before))
             return True
-        self._fail(
-            TerminalError(
-                f"{partition.topic_partition} may hold uncommitted records stored under layout {before}, "
-                f"and the configuration now has layout {self.settings.layout}",
-                hint="restore the former partitioner, topics.dir, format and transforms until the connector has been "
-                "stopped in good order, or set exactly.once=preferred to go on and perhaps store some records twice",
-            )
+        self._refusal = TerminalError(
+            f"{partition.topic_partition} may hold uncommitted records stored under layout {before}, "
+            f"and the configuration now has layout {self.settings.layout}",
+            hint="restore the former partitioner, topics.dir, format and transforms until the connector has caught up "
+            "and been stopped in good order, or set exactly.once=preferred to go on and perhaps store some records twice",
         )
+        self._stopping = True
+        self._let_go(partition, clean=False)
+        self._release(tuple(self.partitions), now + self.settings.drain_timeout_s, Reason.STOPPING)
         return False
 
     def _reached_end(self, topic_partition: TopicPartition, next_offset: int) -> None:

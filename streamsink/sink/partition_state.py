@@ -61,6 +61,7 @@ class PartitionState:
         self._closed = closed
         self._seek_to: int | None = None
         self._ahead: dict[str, int] = {}
+        self._sure_from: int | None = 0
         self._count = 0
         self._base_time_ms = -1
 
@@ -70,6 +71,7 @@ class PartitionState:
         if said is not None and said.layout == self.layout:
             self._ahead = dict(said.ahead)
             self.claimed = not said.drained
+            self._sure_from = 0 if said.drained else None
         elif said is not None and (said.ahead or not said.drained):
             self.layout_before = said.layout
         if offset is not None:
@@ -101,12 +103,14 @@ class PartitionState:
         self.ledger.advance(slice_.next_offset)
 
     def reached_end(self, next_offset: int) -> None:
-        """Nothing below `next_offset` is unseen."""
+        """Nothing below `next_offset` is unseen, and no predecessor can have stored anything from there on."""
         if self.ledger is None:
             self._begin(next_offset)
         assert self.ledger is not None
         if self._seek_to is None:
             self.ledger.advance(next_offset)
+            if self._sure_from is None:
+                self._sure_from = next_offset
 
     def _lane(self, lane: Lane) -> LaneState:
         state = self.lanes.get(lane)
@@ -259,13 +263,19 @@ class PartitionState:
             return None
         frontier = self.ledger.frontier
         ahead = self.ledger.ahead()
-        drained = self.release_deadline_s is not None and self.ledger.files == 0 and not ahead
-        metadata = CommitMetadata(self.layout, ahead, drained).encode()
+        metadata = CommitMetadata(self.layout, ahead, self._drained and not ahead).encode()
         if len(metadata.encode()) > METADATA_BYTES_MAX:
             self._close_oldest()
             return None
         wanted = (frontier, metadata)
         return None if wanted == self.committed else wanted
+
+    @property
+    def _drained(self) -> bool:
+        """Whether nothing is stored beyond the frontier, by us or by a member that died here before us."""
+        assert self.ledger is not None
+        sure = self._sure_from is not None and self._sure_from <= self.ledger.position
+        return sure and self.release_deadline_s is not None and self.ledger.files == 0
 
     def _close_oldest(self) -> None:
         """Too many lanes are stored ahead: store what holds the frontier back (design section 3, rule 7)."""
