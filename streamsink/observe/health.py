@@ -1,0 +1,61 @@
+"""Decides whether a worker is live and ready, from what was observed. Pure: ages come in, a verdict goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+TICK_AGE_MAX_S = 15.0
+"""The worker's loop turns several times a second; past this it hangs."""
+
+REPORT_AGE_MAX_S = 15.0
+"""A task reports once a second; past this its process hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A verdict, and every reason against it."""
+
+    ok: bool
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskObservation:
+    """What readiness needs to know of a task that should run. `report_age_s` is None before its first report."""
+
+    name: str
+    state: str
+    report_age_s: float | None
+    assigned: bool
+
+
+def liveness(*, tick_age_s: float) -> Health:
+    """Live while the worker's loop ticks."""
+    if tick_age_s <= TICK_AGE_MAX_S:
+        return Health(ok=True)
+    return Health(ok=False, problems=(f"the worker's loop has not turned for {tick_age_s:.0f} s",))
+
+
+def readiness(*, starting: str, connectors: Iterable[str], tasks: Iterable[TaskObservation]) -> Health:
+    """Ready once nothing is `starting` (or stopping), no connector has failed, and every task reports and polls.
+
+    Args:
+        starting: Why the worker as a whole is not ready, or "".
+        connectors: One reason for each connector that can't run.
+        tasks: Every task that should run.
+    """
+    problems = [starting] if starting else []
+    problems.extend(connectors)
+    problems.extend(problem for task in tasks if (problem := _task_problem(task)))
+    return Health(ok=not problems, problems=tuple(problems))
+
+
+def _task_problem(task: TaskObservation) -> str:
+    if task.report_age_s is None or task.state != "RUNNING":
+        return f"task {task.name} is {task.state}"
+    if task.report_age_s > REPORT_AGE_MAX_S:
+        return f"task {task.name} has not reported for {task.report_age_s:.0f} s"
+    if not task.assigned:
+        return f"task {task.name} has no assignment from its consumer group yet"
+    return ""

@@ -1,0 +1,163 @@
+"""Runs one task in a process of its own and tells the worker how it goes. May not outlive its worker.
+
+The worker and the child share one pipe. The child sends `TaskSnapshot`s and, last, one `TaskEnd`; the worker sends
+`Order.STOP`, or nothing at all and dies: the end of the pipe is an order to stop as well.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing.connection import Connection
+
+from streamsink.errors import StreamsinkError, TransientError
+from streamsink.observe.snapshot import TaskSnapshot
+
+SNAPSHOT_INTERVAL_S = 1.0
+"""How often the newest snapshot goes to the worker."""
+
+ORPHAN_EXIT_S = 8.0
+"""A task whose worker is gone has this long to drain before its process ends (the design promises 10 s)."""
+
+TRACE_CHARS_MAX = 16_384
+
+
+class Order(StrEnum):
+    """What the worker may tell a child."""
+
+    STOP = "stop"
+
+
+RunTask = Callable[["TaskSpec", threading.Event, Callable[[TaskSnapshot], None]], None]
+"""Blocks until the event is set and everything is drained, or raises. Picklable: a function of a module."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One task to run: the connector's flat map and the worker's, secrets still references, and what runs it."""
+
+    connector: str
+    task_id: int
+    config: Mapping[str, str]
+    worker: Mapping[str, str]
+    run: RunTask
+
+    def __str__(self) -> str:
+        """Connect's usual form, `connector-task`."""
+        return f"{self.connector}-{self.task_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
+    """How a task ended: `error_class` is empty where it drained and returned."""
+
+    error_class: str = ""
+    message: str = ""
+    hint: str = ""
+    trace: str = ""
+    transient: bool = False
+
+
+class Outbox:
+    """What the child has yet to send: only the newest snapshot, and the end after it. Any thread may put."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._changed = threading.Condition()
+        self._snapshot: TaskSnapshot | None = None
+        self._end: TaskEnd | None = None
+
+    def put(self, snapshot: TaskSnapshot) -> None:
+        """Replace the snapshot that waits to be sent; never blocks on the pipe."""
+        with self._changed:
+            self._snapshot = snapshot
+            self._changed.notify()
+
+    def finish(self, end: TaskEnd) -> None:
+        """Send this last."""
+        with self._changed:
+            self._end = end
+            self._changed.notify()
+
+    def send(self) -> None:
+        """Send until the end has been sent or the worker is gone."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._snapshot or self._end, timeout=SNAPSHOT_INTERVAL_S)
+                snapshot, end, self._snapshot = self._snapshot, self._end, None
+            try:
+                if snapshot is not None:
+                    self._connection.send(snapshot)
+                if end is not None:
+                    self._connection.send(end)
+                    return
+            except OSError:
+                return
+            if snapshot is not None:
+                self._wait_for_end()
+
+    def _wait_for_end(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._end is not None, timeout=SNAPSHOT_INTERVAL_S)
+
+
+def describe_end(error: BaseException) -> TaskEnd:
+    """Put an exception into words that survive the pipe."""
+    known = error if isinstance(error, StreamsinkError) else None
+    name = type(error).__name__
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    trace = f"{name}: {error}\n{frames}".rstrip()
+    return TaskEnd(
+        error_class=name,
+        message=known.message if known else str(error),
+        hint=known.hint if known else "",
+        trace=trace[:TRACE_CHARS_MAX],
+        transient=isinstance(error, TransientError | MemoryError),
+    )
+
+
+def run_child(connection: Connection, spec: TaskSpec) -> None:
+    """Run the task of this process to its end. The target of the process; returns once the end is told."""
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    outbox = Outbox(connection)
+    sender = threading.Thread(target=outbox.send, name="tell-worker", daemon=True)
+    sender.start()
+    threading.Thread(target=_obey, args=(connection, stop), name="obey-worker", daemon=True).start()
+    try:
+        spec.run(spec, stop, outbox.put)
+    except BaseException as error:  # noqa: BLE001 (whatever it was, the worker shows it as the task's trace)
+        outbox.finish(describe_end(error))
+    else:
+        outbox.finish(TaskEnd())
+    sender.join(timeout=5)
+
+
+def _obey(connection: Connection, stop: threading.Event) -> None:
+    """Turn the worker's order, or its death, into `stop`; after its death also make sure that the process ends."""
+    try:
+        while connection.recv() is not Order.STOP:
+            pass
+        stop.set()
+        connection.recv()
+    except (EOFError, OSError):
+        stop.set()
+    time.sleep(ORPHAN_EXIT_S)
+    os._exit(1)
+
+
+def run_sink(spec: TaskSpec, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
+    """Run a sink task: resolve the secrets, validate, and go down the path of a record until stopped."""
+    from streamsink.config.connector import parse_sink  # noqa: PLC0415 (imported in the task's process only)
+    from streamsink.config.secrets import resolve  # noqa: PLC0415
+    from streamsink.sink.task import run_sink_task  # noqa: PLC0415
+
+    config, _warnings = parse_sink(resolve(spec.config), resolve(spec.worker))
+    run_sink_task(config, task_id=spec.task_id, stop=stop, report=report)

@@ -1,0 +1,88 @@
+"""Starts one task's process and reads its end of the pipe. Decides nothing about restarts."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from streamsink.worker.child import Order, TaskSpec, run_child
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+# Imported once by the fork server, so that a child costs a few megabytes of its own. Store libraries that must not
+# see a fork (libuplink) are loaded in the child and stay out of here.
+PRELOAD = ("pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka", "streamsink.sink.task")
+
+REAP_S = 5.0
+
+# Starting a process makes multiprocessing poll every other child; two threads that poll one child take each other's
+# exit status.
+_PROCESSES = threading.Lock()
+
+
+def context() -> ForkServerContext | SpawnContext:
+    """How processes are made here: forked from a server with the heavy imports done, or spawned where there is none."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    forkserver = multiprocessing.get_context("forkserver")
+    forkserver.set_forkserver_preload(list(PRELOAD))
+    return forkserver
+
+
+class TaskProcess:
+    """A task's running process. One thread owns it; `order_stop` may come from any."""
+
+    def __init__(self, spec: TaskSpec) -> None:
+        made = context()
+        self._connection, theirs = made.Pipe(duplex=True)
+        self._process = made.Process(target=run_child, args=(theirs, spec), name=f"task-{spec}", daemon=True)
+        self._sending = threading.Lock()
+        try:
+            with _PROCESSES:
+                self._process.start()
+        finally:
+            theirs.close()
+        self.pid = self._process.pid or 0
+
+    @property
+    def connection(self) -> Connection:
+        """The worker's end of the pipe: readable when the child tells something or has ended."""
+        return self._connection
+
+    def order_stop(self) -> None:
+        """Ask it to drain and end. A process that is gone already needs no order."""
+        with self._sending, suppress(OSError):
+            self._connection.send(Order.STOP)
+
+    def kill(self) -> None:
+        """End it at once. Only while the pipe is open: the process exists then, and its pid is its own."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+
+    def reap(self) -> int | None:
+        """Let go of the pipe and wait, bounded, for the exit status: negative for a signal, None if unknown."""
+        with self._sending:
+            self._connection.close()
+        deadline = time.monotonic() + REAP_S
+        while (code := self._poll()) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if code is None:
+            self._process.kill()
+            self._process.join(REAP_S)
+            code = self._poll()
+        if code is not None:
+            self._process.close()
+        return code
+
+    def _poll(self) -> int | None:
+        with _PROCESSES:
+            self._process.join(0)
+            return self._process.exitcode

@@ -1,0 +1,77 @@
+"""Tasks that do as they are told: what a real child runs in the tests of its supervision."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from streamsink.errors import ConfigError, Problem, TerminalError, TransientError
+from streamsink.observe.snapshot import TaskSnapshot
+
+
+def _sign(spec, word):
+    with Path(spec.config["journal"]).open("a") as journal:
+        journal.write(f"{spec.task_id} {word} {os.getpid()}\n")
+
+
+def runs_until_stopped(spec, stop, report):
+    _sign(spec, "started")
+    while not stop.wait(0.05):
+        report(TaskSnapshot(assigned=True, records_total=7, retrying=spec.config.get("retrying", "")))
+    _sign(spec, "drained")
+
+
+def reports_and_never_stops(spec, stop, report):
+    _sign(spec, "started")
+    while True:
+        report(TaskSnapshot(assigned=True))
+        time.sleep(0.05)
+
+
+def fails_terminally(spec, stop, report):
+    _sign(spec, "started")
+    raise TerminalError("the bucket is missing", hint="create it")
+
+
+def fails_on_configuration(spec, stop, report):
+    _sign(spec, "started")
+    raise ConfigError([Problem("flush.size", "must be a number")], hint="see the README")
+
+
+def fails_on_a_bug(spec, stop, report):
+    _sign(spec, "started")
+    raise AssertionError("frontier went back")
+
+
+def fails_transiently(spec, stop, report):
+    _sign(spec, "started")
+    raise TransientError("the broker is away", hint="check bootstrap.servers")
+
+
+def fails_transiently_once(spec, stop, report):
+    if "started" in Path(spec.config["journal"]).read_text():
+        runs_until_stopped(spec, stop, report)
+    else:
+        fails_transiently(spec, stop, report)
+
+
+def kills_itself(spec, stop, report):
+    _sign(spec, "started")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def returns_at_once(spec, stop, report):
+    _sign(spec, "started")
+
+
+def hangs_in_silence(spec, stop, report):
+    _sign(spec, "started")
+    report(TaskSnapshot(assigned=True))
+    time.sleep(3600)
+
+
+def exits_without_a_word(spec, stop, report):
+    _sign(spec, "started")
+    os._exit(3)
