@@ -36,6 +36,11 @@ class FileWriter(Protocol):
         """Bytes of memory held: encoded bytes, waiting columns, and overhead per column."""
         ...
 
+    @property
+    def pending_bytes(self) -> int:
+        """The part of `memory_bytes` that `flush` would encode."""
+        ...
+
     def append(self, rows: pa.RecordBatch) -> None:
         """Take rows in the schema the file was opened with."""
         ...

@@ -1,0 +1,87 @@
+"""Raw slices become lane runs: decode, partition, group. Holds no records between slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from streamsink.batch.file import Lane
+from streamsink.decode.protocol import Decoder
+from streamsink.partition.protocol import Partitioner
+from streamsink.record import BadRecord, DecodedSlice, RawSlice
+from streamsink.sink.events import LaneRun, Polled
+
+NO_TIME_MS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRows:
+    """What a lane run carries for the shell: the rows themselves, and their record times (`NO_TIME_MS` where unknown)."""
+
+    rows: pa.RecordBatch
+    times_ms: npt.NDArray[np.int64]
+
+
+def cut_slice(raw: RawSlice, bytes_max: int) -> Iterator[RawSlice]:
+    """Split a slice into halves until each part holds at most `bytes_max` bytes, or one row."""
+    rows = raw.rows.num_rows
+    if rows <= 1 or raw.value_bytes <= bytes_max:
+        yield raw
+        return
+    half = rows // 2
+    middle = raw.rows.column("offset")[half].as_py()
+    yield from cut_slice(RawSlice(raw.topic_partition, raw.start, middle, raw.rows.slice(0, half)), bytes_max)
+    yield from cut_slice(RawSlice(raw.topic_partition, middle, raw.next_offset, raw.rows.slice(half)), bytes_max)
+
+
+class LaneSorter:
+    """Decodes a slice and sorts its rows by lane.
+
+    Args:
+        decoder: Bytes to rows.
+        partitioner: Rows to encoded partitions.
+        with_times: Whether rotation by record time needs each row's time.
+    """
+
+    def __init__(self, decoder: Decoder, partitioner: Partitioner, *, with_times: bool) -> None:
+        self._decoder = decoder
+        self._partitioner = partitioner
+        self._with_times = with_times
+        self._schemas: dict[pa.Schema, str] = {}
+
+    def sort(self, raw: RawSlice, *, now_ms: int) -> tuple[Polled, tuple[BadRecord, ...]]:
+        """The slice as the machine wants it, and the records that could not be decoded.
+
+        Raises:
+            DecodeError: A bad record, and none is tolerated.
+            TerminalError: A record lacks what its path needs.
+        """
+        decoded = self._decoder.decode(raw)
+        runs = tuple(self._runs(decoded, now_ms)) if decoded.rows.num_rows else ()
+        return Polled(raw.topic_partition, raw.start, raw.next_offset, runs), decoded.bad
+
+    def _runs(self, decoded: DecodedSlice, now_ms: int) -> Iterator[LaneRun]:
+        offsets = decoded.offsets.to_numpy(zero_copy_only=False)
+        times_ms = decoded.timestamps.fill_null(NO_TIME_MS).to_numpy(zero_copy_only=False)
+        schema = self._schema_name(decoded.rows.schema)
+        encoded = self._partitioner.encode(decoded, now_ms=now_ms)
+        if isinstance(encoded, str):
+            yield self._run(Lane(encoded, decoded.schema_tag), schema, offsets, LaneRows(decoded.rows, times_ms))
+            return
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        names = encoded.dictionary
+        for code in np.unique(codes):
+            chosen = np.flatnonzero(codes == code)
+            # Copied, so that a lane with few rows does not keep its slice's whole memory alive.
+            rows = LaneRows(decoded.rows.take(pa.array(chosen)), times_ms[chosen])
+            yield self._run(Lane(names[code].as_py(), decoded.schema_tag), schema, offsets[chosen], rows)
+
+    def _run(self, lane: Lane, schema: str, offsets: npt.NDArray[np.int64], rows: LaneRows) -> LaneRun:
+        return LaneRun(lane, schema, offsets, rows.times_ms if self._with_times else None, rows)
+
+    def _schema_name(self, schema: pa.Schema) -> str:
+        return self._schemas.setdefault(schema, f"schema-{len(self._schemas) + 1}")
