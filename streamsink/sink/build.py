@@ -1,0 +1,129 @@
+"""Builds a sink task from its configuration: the only place where the stages are chosen and joined."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+
+import structlog
+
+from streamsink.config.guarantee import guarantee
+from streamsink.config.layout import layout_fingerprint
+from streamsink.config.sink import ExactlyOnce, ExtractorKind, PartitionerKind, SinkConfig
+from streamsink.consume.kafka import KafkaSliceConsumer
+from streamsink.decode.decoder import make_decoder
+from streamsink.encode.formats import make_format
+from streamsink.errors import StoreUnsafeError
+from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.partition.partitioner import make_partitioner
+from streamsink.sink.dead_letter import DeadLetterTopic
+from streamsink.sink.files import FileOrigin, TaskFiles
+from streamsink.sink.lanes import LaneSorter
+from streamsink.sink.machine import MachineSettings, SinkMachine
+from streamsink.sink.tally import Tally
+from streamsink.sink.task import SinkTask
+from streamsink.sink.uploads import Uploads
+from streamsink.upload.open import open_store
+from streamsink.upload.probe import probe_create
+from streamsink.upload.protocol import Store
+
+FILES_SHARE = 0.5
+"""Of `memory.bytes.max`, what files may take; the rest is the process itself, the fetch queue and rows in work."""
+
+log = structlog.get_logger("streamsink.sink")
+
+
+def run_sink_task(
+    config: SinkConfig, *, task_id: int, stop: threading.Event, report: Callable[[TaskSnapshot], None]
+) -> None:
+    """Run one sink task until `stop` is set and everything it holds is stored and committed.
+
+    Raises:
+        TransientError: A restart may help.
+        TerminalError: It may not.
+    """
+    store = open_store(config.archive_url, config.archive_options)
+    try:
+        task = build_task(config, task_id, store)
+        consumer = KafkaSliceConsumer(
+            config.consumer,
+            topics=config.topics,
+            topics_regex=config.topics_regex,
+            listener=task,
+            poll_records_max=config.poll_records_max,
+        )
+        task.consumer = consumer
+        try:
+            task.run(stop, report)
+        finally:
+            consumer.close()
+            task.close()
+    finally:
+        store.close()
+
+
+def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
+    """Join the stages; the consumer is set afterwards, since it needs the task to listen.
+
+    Raises:
+        StoreUnsafeError: The store doesn't create atomically and `exactly.once=required`.
+    """
+    atomic = probe_create(store)
+    if not atomic and config.exactly_once is ExactlyOnce.REQUIRED:
+        raise StoreUnsafeError(
+            f"{store.url} does not create atomically: a second create of one name succeeded",
+            hint="use a store that honours If-None-Match, or set exactly.once=preferred to store at least once",
+        )
+    said = guarantee(config, atomic_create=atomic)
+    log.info("task starts", store=store.url, guarantee=said)
+    layout = layout_fingerprint(config)
+    instance = uuid.uuid4().hex[:12]
+    origin = FileOrigin(
+        writer=f"{config.name}-{task_id}-{instance}",
+        layout=layout,
+        naming=config.naming,
+        name_suffix="" if atomic else instance,
+    )
+    deterministic = atomic and not _looks_at_the_clock(config)
+    machine = SinkMachine(
+        MachineSettings(
+            rotation=config.rotation,
+            layout=layout,
+            layout_strict=config.exactly_once is ExactlyOnce.REQUIRED and deterministic,
+            memory_bytes_max=int(config.memory_bytes_max * FILES_SHARE),
+            uploads_max=config.upload_threads,
+            retry_timeout_s=config.upload_retry_timeout_ms / 1000,
+            drain_timeout_s=config.drain_timeout_ms / 1000,
+        )
+    )
+    return SinkTask(
+        config,
+        machine=machine,
+        sorter=LaneSorter(
+            make_decoder(config), make_partitioner(config), with_times=config.rotation.interval_ms is not None
+        ),
+        files=TaskFiles(make_format(config.encoding, config.rotation), origin),
+        uploads=Uploads(store, config.upload_threads),
+        dead_letters=_dead_letters(config, task_id),
+        tally=Tally(said),
+    )
+
+
+def _looks_at_the_clock(config: SinkConfig) -> bool:
+    timed = config.partitioning.kind not in {PartitionerKind.DEFAULT, PartitionerKind.FIELD}
+    return timed and config.partitioning.extractor is ExtractorKind.WALLCLOCK
+
+
+def _dead_letters(config: SinkConfig, task_id: int) -> DeadLetterTopic | None:
+    errors = config.errors
+    if not errors.dead_letter_topic:
+        return None
+    return DeadLetterTopic(
+        config.producer,
+        errors.dead_letter_topic,
+        with_headers=errors.dead_letter_headers,
+        connector=config.name,
+        task_id=task_id,
+        replication_factor=errors.dead_letter_replication_factor,
+    )

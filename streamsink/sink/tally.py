@@ -1,0 +1,144 @@
+"""What a task has done so far, for its snapshots and its log. Counts and tells; decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import structlog
+
+from streamsink.consume.protocol import SliceConsumer
+from streamsink.observe.snapshot import PartitionSnapshot, TaskSnapshot
+from streamsink.record import BadRecord, RawSlice
+from streamsink.sink import effects as do
+from streamsink.sink import events as on
+from streamsink.sink.machine import SinkMachine
+from streamsink.sink.partition_state import PartitionState
+from streamsink.sink.uploads import StoredObject
+
+log = structlog.get_logger("streamsink.sink")
+
+
+class Tally:
+    """Totals of one task; they only grow.
+
+    Args:
+        guarantee: What the configuration and the store guarantee, in words.
+    """
+
+    def __init__(self, guarantee: str) -> None:
+        self.guarantee = guarantee
+        self.assigned = False
+        self.retrying = ""
+        self.records_total = 0
+        self.bytes_total = 0
+        self.bad_records_total = 0
+        self.objects_stored_total = 0
+        self.bytes_stored_total = 0
+        self.objects_adopted_total = 0
+        self.upload_retries_total = 0
+        self.commits_total = 0
+        self.last_commit_ms: int | None = None
+        self._rotations: Counter[str] = Counter()
+
+    def polled(self, raw: RawSlice, bad: tuple[BadRecord, ...]) -> None:
+        """A slice was taken."""
+        self.retrying = "" if self.retrying.startswith("broker") else self.retrying
+        self.records_total += raw.rows.num_rows
+        self.bytes_total += raw.value_bytes
+        self.bad_records_total += len(bad)
+
+    def closed(self, close: do.Close) -> None:
+        """A file closed."""
+        self._rotations[str(close.reason)] += 1
+
+    def stored(self, outcome: StoredObject) -> None:
+        """An upload ended well: our object is stored, or another's was met."""
+        self.retrying = ""
+        about = outcome.description
+        if isinstance(outcome.event, on.Conflict):
+            self.objects_adopted_total += 1
+            return
+        self.objects_stored_total += 1
+        self.bytes_stored_total += about.size_bytes or 0
+        log.info(
+            "object stored",
+            object=about.name,
+            records=about.record_count,
+            bytes=about.size_bytes,
+            offsets=f"{about.first_offset}-{about.last_offset}",
+            reason=about.reason,
+        )
+
+    def upload_failed(self) -> None:
+        """An upload will be tried again."""
+        self.upload_retries_total += 1
+
+    def committed(self) -> None:
+        """A commit was taken."""
+        self.commits_total += 1
+        self.last_commit_ms = int(time.time() * 1000)
+
+    def noticed(self, effect: do.Effect) -> None:
+        """Something worth a line in the log."""
+        match effect:
+            case do.Adopted(partition, lane, last_offset):
+                log.warning(
+                    "took over another writer's object",
+                    topic=partition.topic,
+                    partition=partition.partition,
+                    lane=lane.key,
+                    last_offset=last_offset,
+                )
+            case do.LayoutChanged(partition, before):
+                log.warning(
+                    "layout changed with records uncommitted, some may be stored twice",
+                    topic=partition.topic,
+                    partition=partition.partition,
+                    layout_before=before,
+                )
+            case do.Retrying(what, error, delay_s):
+                self.retrying = f"{what}: {error}"
+                log.warning(f"{what} failed, trying again", error=str(error), delay_s=round(delay_s, 2))
+            case _:
+                raise AssertionError(effect)
+
+    def snapshot(self, machine: SinkMachine, consumer: SliceConsumer) -> TaskSnapshot:
+        """Where the task stands."""
+        ends = consumer.end_offsets(list(machine.partitions))
+        return TaskSnapshot(
+            assigned=self.assigned,
+            guarantee=self.guarantee,
+            records_total=self.records_total,
+            bytes_total=self.bytes_total,
+            bad_records_total=self.bad_records_total,
+            objects_stored_total=self.objects_stored_total,
+            bytes_stored_total=self.bytes_stored_total,
+            objects_adopted_total=self.objects_adopted_total,
+            upload_retries_total=self.upload_retries_total,
+            commits_total=self.commits_total,
+            last_commit_ms=self.last_commit_ms,
+            memory_bytes=machine.memory.bytes,
+            rotations=dict(self._rotations),
+            retrying=self.retrying,
+            partitions={
+                name: _partition_snapshot(state, ends.get(name), paused=machine.paused)
+                for name, state in machine.partitions.items()
+                if state.ledger is not None
+            },
+        )
+
+
+def _partition_snapshot(state: PartitionState, end: int | None, *, paused: bool) -> PartitionSnapshot:
+    assert state.ledger is not None
+    opened = [file.opened_at_s for lane in state.lanes.values() for file in lane.files()]
+    return PartitionSnapshot(
+        position=state.ledger.position,
+        frontier=state.ledger.frontier,
+        committed=state.committed[0] if state.committed else None,
+        end=end,
+        open_files=sum(lane.open is not None for lane in state.lanes.values()),
+        waiting_files=sum(len(lane.waiting) for lane in state.lanes.values()),
+        paused=paused,
+        oldest_unstored_s=max(0.0, time.time() - min(opened)) if opened else None,
+    )

@@ -1,0 +1,318 @@
+"""The shell around the sink's machine: polls, carries out effects, reports. Decides nothing the machine decides."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from streamsink.config.sink import SinkConfig
+from streamsink.consume.protocol import CommittedOffset, SliceConsumer
+from streamsink.errors import TerminalError, TransientError
+from streamsink.observe.points import Point, reached
+from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.record import RawSlice, TopicPartition
+from streamsink.sink import effects as do
+from streamsink.sink import events as on
+from streamsink.sink.dead_letter import DeadLetterTopic
+from streamsink.sink.files import TaskFiles
+from streamsink.sink.lanes import LaneSorter, cut_slice
+from streamsink.sink.machine import SinkMachine
+from streamsink.sink.tally import Tally
+from streamsink.sink.uploads import ManifestWritten, Outcome, StoredObject, Uploads
+from streamsink.upload.description import ObjectDescription
+
+POLL_S = 0.1
+"""How long a poll may wait for records: also how long an ended upload may wait to be noticed."""
+REPORT_S = 1.0
+BROKER_BACKOFF_S = 1.0
+DEAD_LETTER_FLUSH_S = 30.0
+
+log = structlog.get_logger("streamsink.sink")
+
+
+class SinkTask:
+    """One running sink task. `run` owns the thread it is called on; nothing else touches the machine.
+
+    Args:
+        config: The task's configuration.
+        machine: Decides.
+        sorter: Decodes and partitions.
+        files: Holds and encodes.
+        uploads: Stores.
+        dead_letters: Where bad records go, or None.
+        tally: Counts what there is to report.
+    """
+
+    def __init__(
+        self,
+        config: SinkConfig,
+        *,
+        machine: SinkMachine,
+        sorter: LaneSorter,
+        files: TaskFiles,
+        uploads: Uploads,
+        dead_letters: DeadLetterTopic | None,
+        tally: Tally,
+    ) -> None:
+        self.config = config
+        self.machine = machine
+        self.tally = tally
+        self._sorter = sorter
+        self._files = files
+        self._uploads = uploads
+        self._dead_letters = dead_letters
+        self._consumer: SliceConsumer | None = None
+        self._told: deque[on.Event] = deque()
+        self._manifest_due: dict[TopicPartition, list[ObjectDescription]] = {}
+        self._in_rebalance = False
+        self._stopping = False
+        self._ended: do.Stopped | do.Fail | None = None
+        size_bytes = config.rotation.size_bytes
+        self._slice_bytes_max = max(1, size_bytes // 4) if size_bytes is not None else 32 * 1024 * 1024
+
+    @property
+    def consumer(self) -> SliceConsumer:
+        """The group member; set before `run`."""
+        assert self._consumer is not None
+        return self._consumer
+
+    @consumer.setter
+    def consumer(self, consumer: SliceConsumer) -> None:
+        self._consumer = consumer
+
+    def run(self, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
+        """Archive until `stop` is set and everything is drained.
+
+        Raises:
+            TransientError: A restart may help.
+            TerminalError: It may not.
+        """
+        report_at_s = 0.0
+        broker_away_since_s: float | None = None
+        while self._ended is None:
+            if stop.is_set() and not self._stopping:
+                self._order_stop()
+            try:
+                slices, ends = self.consumer.poll(timeout_s=self._poll_timeout_s())
+                broker_away_since_s = None
+            except TransientError as error:
+                now_s = time.monotonic()
+                broker_away_since_s = broker_away_since_s or now_s
+                self._broker_away(error, now_s - broker_away_since_s)
+                slices, ends = [], []
+            except TerminalError:
+                self._drain_before_failing()
+                raise
+            self._drain_told()
+            for raw in slices:
+                self._take(raw)
+            for end in ends:
+                self._tell(on.ReachedEnd(end.topic_partition, end.next_offset))
+            self._take_outcomes(self._uploads.outcomes())
+            self._tick()
+            if time.monotonic() >= report_at_s:
+                report_at_s = time.monotonic() + REPORT_S
+                report(self.tally.snapshot(self.machine, self.consumer))
+        self._raise_failure()
+        reached(Point.DRAINED)
+        report(self.tally.snapshot(self.machine, self.consumer))
+
+    def _order_stop(self) -> None:
+        self._stopping = True
+        reached(Point.STOPPING)
+        self._tell(on.Stop(time.time() + self.config.drain_timeout_ms / 1000))
+
+    def _drain_before_failing(self) -> None:
+        """Store and commit what is held, as far as that goes; what remains is read again by whoever comes next."""
+        self._order_stop()
+        while self._ended is None:
+            self._take_outcomes(self._uploads.outcomes(wait_s=POLL_S))
+            self._tick()
+
+    def _raise_failure(self) -> None:
+        match self._ended:
+            case do.Fail(error):
+                raise error
+            case do.Stopped(clean=False):
+                log.warning(
+                    "stopped before everything was stored",
+                    hint="what is missing will be read and stored again at the next start",
+                )
+            case _:
+                log.info("stopped with everything stored and committed")
+
+    def _poll_timeout_s(self) -> float:
+        deadline = self.machine.next_deadline()
+        if deadline is None:
+            return POLL_S
+        return min(POLL_S, max(0.0, deadline - time.time()))
+
+    def _broker_away(self, error: TransientError, seconds: float) -> None:
+        if not self.tally.retrying:
+            log.warning("broker unreachable, trying again", error=error.message, hint=error.hint)
+        self.tally.retrying = str(error)
+        if seconds > self.config.upload_retry_timeout_ms / 1000:
+            raise error
+        time.sleep(BROKER_BACKOFF_S)
+
+    def assigned(self, committed: Mapping[TopicPartition, CommittedOffset]) -> None:
+        """Called inside `poll`: the machine hears of it right after."""
+        self.tally.assigned = True
+        for partition, at in committed.items():
+            log.info("partition assigned", topic=partition.topic, partition=partition.partition, committed=at.offset)
+            self._told.append(on.Assigned(partition, at.offset, at.metadata))
+        reached(Point.ASSIGNED)
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        """Called inside `poll` or `close`: returns when these are stored and committed, or the time is up."""
+        leaving = tuple(partitions)
+        self._drain_told()
+        self._in_rebalance = True
+        try:
+            self._tell(on.Revoked(leaving, time.time() + self.config.drain_timeout_ms / 1000))
+            while self._ended is None and any(partition in self.machine.partitions for partition in leaving):
+                self._take_outcomes(self._uploads.outcomes(wait_s=POLL_S))
+                self._drain_told()
+                self._tick()
+        finally:
+            self._in_rebalance = False
+
+    def lost(self, partitions: Iterable[TopicPartition]) -> None:
+        """Called inside `poll`: these are another member's."""
+        self._told.append(on.Lost(tuple(partitions)))
+        self._drain_told()
+
+    def close(self) -> None:
+        """Let go of the upload threads."""
+        self._uploads.close()
+
+    def _take(self, raw: RawSlice) -> None:
+        reached(Point.POLLED)
+        if raw.topic_partition not in self.machine.partitions:
+            return
+        for part in cut_slice(raw, self._slice_bytes_max):
+            polled, bad = self._sorter.sort(part, now_ms=int(time.time() * 1000))
+            reached(Point.DECODED)
+            if bad and self._dead_letters is not None:
+                self._dead_letters.send(bad)
+            self.tally.polled(part, bad)
+            self._tell(polled)
+
+    def _tick(self) -> None:
+        deadline = self.machine.next_deadline()
+        if deadline is not None and deadline <= time.time():
+            self._tell(on.Tick())
+
+    def _drain_told(self) -> None:
+        while self._told:
+            self._tell(self._told.popleft())
+
+    def _tell(self, event: on.Event) -> None:
+        """Tell the machine, carry out what it says, and tell it what that measured."""
+        events: deque[on.Event] = deque([event])
+        while events:
+            self.machine.handle(events.popleft(), now=time.time())
+            for effect in self.machine.effects():
+                self._carry_out(effect, events)
+
+    def _carry_out(self, effect: do.Effect, events: deque[on.Event]) -> None:  # noqa: C901, PLR0912 - one case an effect
+        match effect:
+            case do.Open():
+                self._files.open(effect)
+                reached(Point.FILE_OPENED)
+            case do.Append():
+                events.append(self._files.append(effect))
+                reached(Point.ROWS_APPENDED)
+            case do.Flush(file_id):
+                measured = self._files.flush(file_id)
+                if measured is not None:
+                    events.append(measured)
+            case do.Close():
+                events.append(self._files.close(effect))
+                self.tally.closed(effect)
+                reached(Point.FILE_CLOSED)
+            case do.Upload(file_id):
+                self._uploads.upload(file_id, *self._files.finished(file_id))
+            case do.Discard(file_id):
+                self._files.discard(file_id)
+            case do.Commit():
+                self._commit(effect, events)
+            case do.Seek(partition, offset):
+                self.consumer.seek(partition, offset)
+            case do.Pause(partitions):
+                self.consumer.pause(partitions)
+            case do.Resume(partitions):
+                self.consumer.resume(partitions)
+            case do.Released(partition, clean):
+                self._manifest_due.pop(partition, None)
+                log.info("partition released", topic=partition.topic, partition=partition.partition, clean=clean)
+            case do.Stopped() | do.Fail():
+                self._ended = effect
+            case _:
+                self.tally.noticed(effect)
+
+    def _take_outcomes(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case StoredObject(event, description):
+                    partition = TopicPartition(description.topic, description.partition)
+                    self._manifest_due.setdefault(partition, []).append(description)
+                    self.tally.stored(outcome)
+                    reached(Point.UPLOAD_REPORTED if isinstance(event, on.Uploaded) else Point.ADOPTED)
+                    self._tell(event)
+                case ManifestWritten(commit, entries, error):
+                    if error is not None:
+                        self._manifest_due.setdefault(commit.topic_partition, []).extend(entries)
+                        log.warning("manifest not written, will try with the next commit", error=str(error))
+                    events: deque[on.Event] = deque()
+                    self._send_commit(commit, events)
+                    for event in events:
+                        self._tell(event)
+                case on.UploadFailed():
+                    self.tally.upload_failed()
+                    self._tell(outcome)
+
+    def _commit(self, commit: do.Commit, events: deque[on.Event]) -> None:
+        """Manifest first, on the pool, then the commit."""
+        entries = self._manifest_due.pop(commit.topic_partition, [])
+        if entries:
+            self._uploads.write_manifest(commit, entries)
+        else:
+            self._send_commit(commit, events)
+
+    def _send_commit(self, commit: do.Commit, events: deque[on.Event]) -> None:
+        if commit.topic_partition not in self.machine.partitions:
+            return
+        if self._dead_letters is not None:
+            self._dead_letters.flush(DEAD_LETTER_FLUSH_S)
+        offsets = {commit.topic_partition: CommittedOffset(commit.offset, commit.metadata)}
+        reached(Point.BEFORE_COMMIT)
+        if not self._in_rebalance:
+            try:
+                self.consumer.commit(offsets, done=self._committed)
+            except TransientError as error:
+                events.append(on.CommitFailed(commit.topic_partition, error))
+            reached(Point.COMMIT_SENT)
+            return
+        try:
+            self.consumer.commit(offsets, done=None)
+            self.tally.committed()
+            events.append(on.Committed(commit.topic_partition, commit.offset))
+        except TransientError as error:
+            events.append(on.CommitFailed(commit.topic_partition, error))
+        except TerminalError as error:
+            events.append(on.CommitFailed(commit.topic_partition, error, fenced=True))
+
+    def _committed(self, offsets: Mapping[TopicPartition, CommittedOffset], error: Exception | None) -> None:
+        """Called inside `poll`: the machine hears of it right after."""
+        reached(Point.COMMIT_REPORTED)
+        for partition, at in offsets.items():
+            if error is None:
+                self.tally.committed()
+                self._told.append(on.Committed(partition, at.offset or 0))
+            else:
+                self._told.append(on.CommitFailed(partition, error, fenced=isinstance(error, TerminalError)))
