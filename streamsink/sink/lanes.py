@@ -20,7 +20,7 @@ NO_TIME_MS = -1
 
 @dataclass(frozen=True, slots=True)
 class LaneRows:
-    """What a lane run carries for the shell: the rows themselves, and their record times (`NO_TIME_MS` where unknown)."""
+    """What a lane run carries for the shell: the rows, and their record times (`NO_TIME_MS` where unknown)."""
 
     rows: pa.RecordBatch
     times_ms: npt.NDArray[np.int64]

@@ -168,7 +168,7 @@ class SinkMachine:
         partition.take(event, now)
 
     def _accept_layout(self, partition: PartitionState, now: float) -> bool:
-        """Go on under a new layout, or refuse: the other partitions are drained first, so the old one can be restored."""
+        """Go on under a new layout, or refuse, draining the other partitions so that the old one can be restored."""
         before = str(partition.layout_before)
         if not self.settings.layout_strict:
             partition.layout_before = None
@@ -178,7 +178,7 @@ class SinkMachine:
             f"{partition.topic_partition} may hold uncommitted records stored under layout {before}, "
             f"and the configuration now has layout {self.settings.layout}",
             hint="restore the former partitioner, topics.dir, format and transforms until the connector has caught up "
-            "and been stopped in good order, or set exactly.once=preferred to go on and perhaps store some records twice",
+            "and been stopped, or set exactly.once=preferred to go on and perhaps store some records twice",
         )
         self._stopping = True
         self._let_go(partition, clean=False)

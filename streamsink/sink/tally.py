@@ -99,7 +99,7 @@ class Tally:
                 )
             case do.Retrying(what, error, delay_s):
                 self.retrying = f"{what}: {error}"
-                log.warning(f"{what} failed, trying again", error=str(error), delay_s=round(delay_s, 2))
+                log.warning("failed, trying again", what=what, error=str(error), delay_s=round(delay_s, 2))
             case _:
                 raise AssertionError(effect)
 

@@ -104,9 +104,6 @@ class SinkTask:
                 broker_away_since_s = broker_away_since_s or now_s
                 self._broker_away(error, now_s - broker_away_since_s)
                 slices, ends = [], []
-            except TerminalError:
-                self._drain_before_failing()
-                raise
             self._drain_told()
             for raw in slices:
                 self._take(raw)
@@ -125,13 +122,6 @@ class SinkTask:
         self._stopping = True
         reached(Point.STOPPING)
         self._tell(on.Stop(time.time() + self.config.drain_timeout_ms / 1000))
-
-    def _drain_before_failing(self) -> None:
-        """Store and commit what is held, as far as that goes; what remains is read again by whoever comes next."""
-        self._order_stop()
-        while self._ended is None:
-            self._take_outcomes(self._uploads.outcomes(wait_s=POLL_S))
-            self._tick()
 
     def _raise_failure(self) -> None:
         match self._ended:
