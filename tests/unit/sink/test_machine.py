@@ -1,0 +1,309 @@
+"""The machine by hand: the rules one at a time, where the simulator shows them all at once."""
+
+import pytest
+
+from streamsink.batch.file import Lane
+from streamsink.batch.rotation import Reason
+from streamsink.commit.ledger import CommitMetadata
+from streamsink.config.sink import Rotation, RotationScope
+from streamsink.errors import TerminalError, TransientError
+from streamsink.record import TopicPartition
+from streamsink.sink import effects as do
+from streamsink.sink import events as on
+from streamsink.sink.machine import MachineSettings, SinkMachine
+
+P = TopicPartition("logs", 0)
+NOW = 1_000_000.0
+CLAIM = CommitMetadata("L").encode()
+
+
+class Driver:
+    """Tells a machine and remembers what it said."""
+
+    def __init__(self, rotation=None, *, offset=0, metadata=CLAIM, now=NOW, **settings):
+        self.now = now
+        self.machine = SinkMachine(MachineSettings(rotation or Rotation(size_bytes=None), layout="L", **settings))
+        self.said = []
+        self.tell(on.Assigned(P, offset, metadata))
+
+    def tell(self, event, *, now=None):
+        self.now = now or self.now
+        self.machine.handle(event, now=self.now)
+        fresh = list(self.machine.effects())
+        self.said += fresh
+        return fresh
+
+    def poll(self, start, lanes, *, schema="s", times=None):
+        """Slices as text: each letter is a record of that lane, a dot is a hole."""
+        runs = []
+        for name in sorted(set(lanes) - {"."}):
+            offsets = [start + i for i, letter in enumerate(lanes) if letter == name]
+            times_ms = None if times is None else [times[offset - start] for offset in offsets]
+            runs.append(on.LaneRun(Lane(name), schema, offsets, times_ms, None))
+        return self.tell(on.Polled(P, start, start + len(lanes), tuple(runs)))
+
+    def of(self, kind):
+        return [effect for effect in self.said if isinstance(effect, kind)]
+
+
+def kinds(effects, *wanted):
+    return [effect for effect in effects if isinstance(effect, wanted)]
+
+
+def test_a_files_name_is_its_first_records_offset_and_it_closes_at_its_age():
+    driver = Driver(Rotation(size_bytes=None, age_ms=60_000), offset=2)
+    driver.poll(2, "ab")
+    assert [(order.lane.key, order.first_offset) for order in driver.of(do.Open)] == [("a", 2), ("b", 3)]
+    assert driver.machine.next_deadline() == NOW + 60
+    closed = kinds(driver.tell(on.Tick(), now=NOW + 60), do.Close)
+    assert {(order.last_offset, order.record_count, order.reason) for order in closed} == {
+        (2, 1, Reason.AGE),
+        (3, 1, Reason.AGE),
+    }
+
+
+def test_the_first_commit_claims_the_partition_and_uploads_wait_for_it():
+    driver = Driver(Rotation(flush_size=1, size_bytes=None), offset=None, metadata="")
+    driver.poll(5, "a")
+    assert driver.of(do.Upload) == []
+    assert driver.of(do.Commit) == [do.Commit(P, 5, CLAIM)]
+    assert kinds(driver.tell(on.Committed(P, 5)), do.Upload) == [do.Upload(1, 1)]
+
+
+def test_the_frontier_waits_for_the_oldest_file_and_what_is_ahead_of_it_is_in_the_commit():
+    driver = Driver(Rotation(size_bytes=None, flush_size=2))
+    driver.poll(0, "abbaab")
+    uploads = [order.file_id for order in driver.of(do.Upload)]
+    by_lane = {order.file_id: order.lane.key for order in driver.of(do.Open)}
+    b_first = next(file_id for file_id in uploads if by_lane[file_id] == "b")
+    said = driver.tell(on.Uploaded(b_first))
+    assert kinds(said, do.Commit) == [do.Commit(P, 0, CommitMetadata("L", {"b": 2}).encode())]
+
+
+def test_what_the_commit_calls_ahead_is_skipped():
+    driver = Driver(offset=0, metadata=CommitMetadata("L", {"b": 4}).encode())
+    driver.poll(0, "abbabb")
+    assert [(order.lane.key, order.first_offset) for order in driver.of(do.Open)] == [("a", 0), ("b", 5)]
+
+
+def test_files_of_one_lane_are_stored_in_order_and_lanes_side_by_side():
+    driver = Driver(Rotation(flush_size=1, size_bytes=None), uploads_max=10)
+    driver.poll(0, "aab")
+    assert len(driver.of(do.Upload)) == 2
+    first = driver.of(do.Open)[0].file_id
+    assert kinds(driver.tell(on.Uploaded(first)), do.Upload) == [do.Upload(driver.of(do.Open)[1].file_id, 1)]
+
+
+def test_a_conflict_drops_what_is_stored_and_reads_the_rest_again():
+    driver = Driver(Rotation(flush_size=4, size_bytes=None))
+    driver.poll(0, "aaaab")
+    said = driver.tell(on.Conflict(1, 1))
+    assert kinds(said, do.Adopted) == [do.Adopted(P, Lane("a"), 1)]
+    assert kinds(said, do.Seek) == [do.Seek(P, 2)]
+    said = driver.poll(2, "aab")
+    assert [(order.lane.key, order.first_offset) for order in kinds(said, do.Open)] == [("a", 2)]
+
+
+def test_slices_polled_before_a_seek_took_effect_are_ignored():
+    driver = Driver(Rotation(flush_size=4, size_bytes=None))
+    driver.poll(0, "aaaa")
+    driver.tell(on.Conflict(1, 1))
+    assert kinds(driver.poll(4, "aa"), do.Open, do.Append) == []
+
+
+def test_a_conflict_that_reaches_past_all_we_have_needs_no_seek():
+    driver = Driver(Rotation(flush_size=2, size_bytes=None))
+    driver.poll(0, "aaa")
+    said = driver.tell(on.Conflict(1, 9))
+    assert kinds(said, do.Seek) == []
+    assert sorted(order.file_id for order in kinds(said, do.Discard)) == [1, 2]
+    assert kinds(driver.poll(3, "aaaaaaaaa"), do.Open)[0].first_offset == 10
+
+
+def test_a_failed_upload_is_tried_again_later_and_said_once():
+    driver = Driver(Rotation(flush_size=1, size_bytes=None))
+    driver.poll(0, "a")
+    said = driver.tell(on.UploadFailed(1, TimeoutError("503")))
+    assert len(kinds(said, do.Retrying)) == 1
+    due = driver.machine.next_deadline()
+    assert 0.2 < due - NOW < 1.0
+    assert kinds(driver.tell(on.Tick(), now=due), do.Upload) == [do.Upload(1, 2)]
+    assert kinds(driver.tell(on.UploadFailed(1, TimeoutError("503"))), do.Retrying) == []
+
+
+def test_an_outage_has_an_end():
+    driver = Driver(Rotation(flush_size=1, size_bytes=None), retry_timeout_s=60)
+    driver.poll(0, "a")
+    for _ in range(100):
+        driver.tell(on.UploadFailed(1, TimeoutError("503")))
+        if driver.of(do.Fail):
+            break
+        driver.tell(on.Tick(), now=driver.machine.next_deadline())
+    assert isinstance(driver.of(do.Fail)[0].error, TransientError)
+    assert 60 < driver.now - NOW < 150
+
+
+def test_a_terminal_upload_error_ends_the_task_with_that_error():
+    driver = Driver(Rotation(flush_size=1, size_bytes=None))
+    driver.poll(0, "a")
+    error = TerminalError("no such bucket")
+    assert driver.tell(on.UploadFailed(1, error, terminal=True))[-1] == do.Fail(error)
+
+
+def test_a_revoked_partition_is_stored_committed_and_let_go_of():
+    driver = Driver()
+    driver.poll(0, "ab")
+    said = driver.tell(on.Revoked((P,), NOW + 30))
+    assert {order.reason for order in kinds(said, do.Close)} == {Reason.REVOKED}
+    driver.tell(on.Uploaded(1))
+    driver.tell(on.Committed(P, 1))
+    driver.tell(on.Uploaded(2))
+    said = driver.tell(on.Committed(P, 2))
+    if kinds(said, do.Commit):
+        said = driver.tell(on.Committed(P, 2))
+    assert kinds(said, do.Released) == [do.Released(P, clean=True)]
+    assert P not in driver.machine.partitions
+
+
+def test_past_the_deadline_a_revoked_partition_is_let_go_of_without_a_commit():
+    driver = Driver()
+    driver.poll(0, "a")
+    driver.tell(on.Revoked((P,), NOW + 30))
+    said = driver.tell(on.Tick(), now=NOW + 30)
+    assert kinds(said, do.Commit) == []
+    assert kinds(said, do.Released) == [do.Released(P, clean=False)]
+    assert driver.tell(on.Uploaded(1)) == []
+
+
+def test_a_fenced_commit_ends_all_work_for_the_partition():
+    driver = Driver(Rotation(flush_size=1, size_bytes=None))
+    driver.poll(0, "a")
+    driver.tell(on.Uploaded(1))
+    said = driver.tell(on.CommitFailed(P, RuntimeError("fenced"), fenced=True))
+    assert kinds(said, do.Released) == [do.Released(P, clean=False)]
+    assert driver.poll(1, "aaaa") == []
+
+
+def test_stop_drains_everything_and_says_so():
+    driver = Driver()
+    driver.poll(0, "a")
+    driver.tell(on.Stop(NOW + 30))
+    driver.tell(on.Uploaded(1))
+    commit = driver.of(do.Commit)[-1]
+    said = driver.tell(on.Committed(P, commit.offset))
+    assert said[-1] == do.Stopped(clean=True)
+    assert CommitMetadata.decode(commit.metadata) == CommitMetadata("L")
+
+
+def test_a_partition_read_to_its_end_is_left_drained():
+    driver = Driver()
+    driver.poll(0, "a")
+    driver.tell(on.ReachedEnd(P, 3))
+    driver.tell(on.Stop(NOW + 30))
+    driver.tell(on.Uploaded(1))
+    commit = driver.of(do.Commit)[-1]
+    assert (commit.offset, CommitMetadata.decode(commit.metadata).drained) == (3, True)
+
+
+def test_holes_and_markers_alone_are_committed_within_a_second_or_so():
+    driver = Driver()
+    driver.poll(0, "....")
+    driver.tell(on.ReachedEnd(P, 5))
+    due = driver.machine.next_deadline()
+    assert due - NOW <= 1.0
+    assert kinds(driver.tell(on.Tick(), now=due), do.Commit) == [do.Commit(P, 5, CLAIM)]
+
+
+def test_another_layout_with_uncommitted_records_is_refused_in_words():
+    driver = Driver(metadata=CommitMetadata("OLD").encode(), layout_strict=True)
+    said = driver.poll(0, "a")
+    error = said[-1].error
+    assert isinstance(error, TerminalError)
+    assert "OLD" in error.message
+    assert "exactly.once=preferred" in error.hint
+
+
+def test_another_layout_is_fine_when_the_group_was_drained_or_has_nothing_new():
+    drained = Driver(metadata=CommitMetadata("OLD", drained=True).encode(), layout_strict=True)
+    assert kinds(drained.poll(0, "a"), do.Open)
+    caught_up = Driver(metadata=CommitMetadata("OLD").encode(), layout_strict=True)
+    caught_up.tell(on.ReachedEnd(P, 0))
+    assert kinds(caught_up.poll(0, "a"), do.Open)
+
+
+def test_a_new_schema_in_a_lane_closes_its_file():
+    driver = Driver()
+    driver.poll(0, "aa", schema="one")
+    said = driver.poll(2, "a", schema="two")
+    assert [order.reason for order in kinds(said, do.Close)] == [Reason.SCHEMA]
+    assert kinds(said, do.Open)[0].first_offset == 2
+
+
+def test_partition_scope_counts_over_all_lanes_and_closes_them_together():
+    driver = Driver(Rotation(flush_size=4, size_bytes=None, scope=RotationScope.PARTITION))
+    said = driver.poll(0, "abcaab")
+    assert [order.reason for order in kinds(said, do.Close)] == [Reason.RECORDS] * 3
+    assert sum(order.record_count for order in kinds(said, do.Close)) == 4
+    assert {(order.lane.key, order.first_offset) for order in kinds(said, do.Open)[3:]} == {("a", 4), ("b", 5)}
+
+
+def test_file_scope_lets_each_file_count_for_itself():
+    driver = Driver(Rotation(flush_size=3, size_bytes=None))
+    said = driver.poll(0, "abcaab")
+    assert [(order.record_count, order.last_offset) for order in kinds(said, do.Close)] == [(3, 4)]
+
+
+def test_record_time_cuts_before_the_record_that_is_an_interval_later():
+    driver = Driver(Rotation(size_bytes=None, interval_ms=100))
+    said = driver.poll(0, "aaaa", times=[0, 50, 100, 20])
+    assert [(order.last_offset, order.reason) for order in kinds(said, do.Close)] == [(1, Reason.INTERVAL)]
+
+
+def test_a_file_at_its_size_closes():
+    driver = Driver(Rotation(size_bytes=1000))
+    driver.poll(0, "a")
+    assert kinds(driver.tell(on.Measured(1, 999, 999, 0)), do.Close) == []
+    assert kinds(driver.tell(on.Measured(1, 1000, 1000, 0)), do.Close)[0].reason is Reason.BYTES
+
+
+def test_near_the_ceiling_rows_are_flushed_then_files_closed_and_reading_rests():
+    driver = Driver(memory_bytes_max=1_000_000)
+    driver.poll(0, "ab")
+    assert kinds(driver.tell(on.Measured(1, 400_000, 600_000, 500_000)), do.Flush) == [do.Flush(1)]
+    said = driver.tell(on.Measured(1, 400_000, 600_000, 0))
+    assert [order.reason for order in kinds(said, do.Close)] == [Reason.MEMORY]
+    said = driver.tell(on.Measured(2, 200_000, 200_000, 0))
+    assert kinds(said, do.Pause) == [do.Pause((P,))]
+    driver.tell(on.Uploaded(1))
+    assert driver.of(do.Resume) == [do.Resume((P,))]
+
+
+def test_too_many_lanes_ahead_close_the_file_that_holds_the_frontier_back():
+    driver = Driver(Rotation(size_bytes=None, files_open_max=None))
+    driver.poll(0, "z")
+    names = [f"a-rather-long-encoded-partition-name-{number:04d}" for number in range(120)]
+    runs = tuple(on.LaneRun(Lane(name), "s", [1 + i], None, None) for i, name in enumerate(names))
+    driver.tell(on.Polled(P, 1, 121, runs))
+    for order in driver.of(do.Open)[1:]:
+        slot = driver.machine._files[order.file_id]
+        slot.partition.close(slot.lane, Reason.AGE)
+        for commit in kinds(driver.tell(on.Uploaded(order.file_id)), do.Commit):
+            assert len(commit.metadata.encode()) <= 3500
+            driver.tell(on.Committed(P, commit.offset))
+    assert [order.reason for order in driver.of(do.Close) if order.file_id == 1] == [Reason.METADATA]
+
+
+def test_more_open_files_than_allowed_close_the_one_open_longest():
+    driver = Driver(Rotation(size_bytes=None, files_open_max=2))
+    driver.poll(0, "a")
+    driver.now += 1
+    driver.poll(1, "b")
+    said = driver.poll(2, "c")
+    assert [(order.file_id, order.reason) for order in kinds(said, do.Close)] == [(1, Reason.OPEN_FILES)]
+
+
+def test_a_gap_between_slices_is_a_broken_invariant():
+    driver = Driver()
+    driver.poll(0, "a")
+    with pytest.raises(AssertionError, match="follow one another"):
+        driver.poll(5, "a")
