@@ -53,6 +53,11 @@ class TaskSupervisor:
         return not self._thread.is_alive()
 
     @property
+    def closing(self) -> bool:
+        """Whether it was asked to end."""
+        return self._closing.is_set()
+
+    @property
     def pid(self) -> int | None:
         """The process that runs the task now."""
         process = self._process

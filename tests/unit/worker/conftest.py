@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import json
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from streamsink.errors import ConfigError, Problem
 from streamsink.worker.backoff import Backoff
 from streamsink.worker.child import TaskSpec
+from streamsink.worker.folder import Definition, FolderWatch
+from streamsink.worker.lifecycle import Plan
+from streamsink.worker.standalone import StandaloneHerder
+from streamsink.worker.status import Plugin
 from streamsink.worker.supervisor import Patience, TaskSupervisor
+from tests.unit.worker import targets
 
 QUICK = Backoff(base_s=0.05, max_s=0.4)
 
@@ -58,3 +66,70 @@ def supervise(journal):
         if supervisor.pid:
             supervisor._process.kill()
         assert supervisor.join(10)
+
+
+def read_json_folder(folder, stamps):
+    definitions = []
+    for path, stamp in stamps.items():
+        try:
+            config = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            definitions.append(Definition(path.stem, path, stamp, problem=f"{path.name}: {error}"))
+        else:
+            definitions.append(Definition(config.get("name", path.stem), path, stamp, config, config))
+    return definitions
+
+
+class RunningHerder(StandaloneHerder):
+    """A herder with its loop in a thread of the test's process."""
+
+    def begin(self):
+        self._stopping = threading.Event()
+        self._loop = threading.Thread(target=self.run, args=(self._stopping,))
+        self._loop.start()
+        return self
+
+    def stop(self):
+        self._stopping.set()
+        self._loop.join(15)
+        assert not self._loop.is_alive()
+
+    def pids(self, connector):
+        return [task.pid for task in self._lifecycles[connector].tasks]
+
+
+def planner_for(journal):
+    def plan(definition):
+        tasks = definition.config.get("tasks.max", "1")
+        if not tasks.isdecimal():
+            raise ConfigError([Problem("tasks.max", f"{tasks!r} is no number")], hint="write a number")
+        run = getattr(targets, definition.config["run"])
+        config = {**definition.config, "journal": str(journal.path)}
+        return Plan("sink", tuple(TaskSpec(definition.name, n, config, {}, run) for n in range(int(tasks))))
+
+    return plan
+
+
+def supervise_quickly(spec):
+    return TaskSupervisor(spec, worker_id="127.0.0.1:8083", patience=Patience(drain_s=10, wait_s=0.1), backoff=QUICK)
+
+
+@pytest.fixture
+def make_herder(journal):
+    made = []
+
+    def make(folder):
+        herder = RunningHerder(
+            FolderWatch(folder, read_json_folder) if folder else None,
+            plan=planner_for(journal),
+            supervise=supervise_quickly,
+            worker_id="127.0.0.1:8083",
+            plugins=(Plugin("streamsink.ArchiveSink", "sink", "0.1.0"),),
+            folder_poll_s=0.1,
+        )
+        made.append(herder)
+        return herder.begin()
+
+    yield make
+    for herder in made:
+        herder.stop()

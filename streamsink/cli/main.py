@@ -1,0 +1,126 @@
+"""The command line: which commands there are, and how they end. Imports each command's code only when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cyclopts
+from cyclopts import App, Parameter
+
+from streamsink import __version__
+from streamsink.errors import ConfigError, StreamsinkError
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+DEFAULT_URL = "http://127.0.0.1:8083"
+
+app = App(
+    name="streamsink",
+    help="Archive Kafka topics into Parquet, Avro, JSON Lines and raw objects, each record exactly once.",
+    version=__version__,
+    version_flags=["--version"],
+    help_flags=["--help", "-h"],
+)
+connectors_app = App(name="connectors", help="Ask a running worker about its connectors.")
+app.command(connectors_app)
+app.command("streamsink.cli.archive:app", name="archive", help="List, inspect, verify and read an archive.")
+app.command(
+    "streamsink.cli.demo:demo", name="demo", help="See it work, from topic to verified archive, without any service."
+)
+
+
+@app.command
+def worker(
+    *,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
+    connectors: Path | None = None,
+) -> int:
+    """Run connectors until stopped.
+
+    Parameters
+    ----------
+    config
+        The worker's configuration: a flat map in YAML, JSON or properties.
+    connectors
+        Folder with one file for each connector, watched for changes.
+    """
+    from streamsink.cli.worker import run_worker  # noqa: PLC0415 (loads what other commands don't need)
+
+    return run_worker(config, connectors)
+
+
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+Url = Annotated[str, Parameter(name="--url", env_var="STREAMSINK_URL")]
+
+
+@connectors_app.command(name="list")
+def list_connectors(*, url: Url = DEFAULT_URL, json: Json = False) -> int:
+    """List the connectors and how they are.
+
+    Parameters
+    ----------
+    url
+        Where the worker's REST API listens.
+    json
+        Print one JSON document.
+    """
+    from streamsink.cli import connectors  # noqa: PLC0415
+
+    return connectors.list_all(url, as_json=json)
+
+
+def _add_question(name: Literal["show", "config", "status"], text: str) -> None:
+    def ask(connector: str, /, *, url: Url = DEFAULT_URL, json: Json = False) -> int:
+        from streamsink.cli import connectors  # noqa: PLC0415
+
+        return connectors.ask(name, url, connector, as_json=json)
+
+    ask.__doc__ = f"""{text}
+
+    Parameters
+    ----------
+    connector
+        The connector's name.
+    url
+        Where the worker's REST API listens.
+    json
+        Print one JSON document.
+    """
+    connectors_app.command(ask, name=name)
+
+
+_add_question("show", "Show a connector: its configuration, its state and its tasks'.")
+_add_question("config", "Print a connector's configuration, secrets masked.")
+_add_question("status", "Show the state of a connector and its tasks.")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and say how it ended: 0 done, 1 failed, 2 wrong usage or configuration."""
+    try:
+        result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    except cyclopts.CycloptsError as error:
+        return _end(WRONG_USAGE, f"{_one_line(error)} (streamsink --help shows the usage)")
+    except ConfigError as error:
+        return _end(WRONG_USAGE, _one_line(error))
+    except StreamsinkError as error:
+        return _end(FAILED, _one_line(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return result if isinstance(result, int) else DONE
+
+
+def main() -> None:
+    """The `streamsink` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _end(status: int, line: str) -> int:
+    print(f"streamsink: {line}", file=sys.stderr)
+    return status

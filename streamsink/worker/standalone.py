@@ -1,0 +1,197 @@
+"""The herder of one worker alone: runs what the connectors folder defines. Keeps nothing on disk itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from streamsink.observe.health import Health, TaskObservation, liveness, readiness
+from streamsink.observe.metrics import TaskMetrics
+from streamsink.worker.folder import Definition, FolderWatch
+from streamsink.worker.lifecycle import ConnectorLifecycle, Planner, Supervise
+from streamsink.worker.status import ConnectorInfo, ConnectorStatus, Plugin, State, TaskStatus
+from streamsink.worker.supervisor import TaskSupervisor
+
+_log = structlog.get_logger(__name__)
+
+TICK_S = 0.2
+FOLDER_POLL_S = 1.0
+
+
+class StandaloneHerder:
+    """Keeps the connectors of one folder running. `run` owns them; every other method may be called from any thread.
+
+    Args:
+        folder: Watches the connectors folder; None where the worker has none.
+        plan: Makes a connector's tasks of its definition.
+        supervise: Makes the supervisor of one task.
+        worker_id: `host:port` of this worker's REST.
+        plugins: The connector classes this worker runs.
+        folder_poll_s: How often the folder is looked at; a change is acted on at the second look that sees it.
+    """
+
+    def __init__(
+        self,
+        folder: FolderWatch | None,
+        *,
+        plan: Planner,
+        supervise: Supervise,
+        worker_id: str,
+        plugins: tuple[Plugin, ...] = (),
+        folder_poll_s: float = FOLDER_POLL_S,
+    ) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._supervise = supervise
+        self._worker_id = worker_id
+        self._plugins = plugins
+        self._lifecycles: dict[str, ConnectorLifecycle] = {}
+        self._names: dict[Path, str] = {}
+        self._folder_poll_s = folder_poll_s
+        self._folder_problem = ""
+        self._ticked_at = time.monotonic()
+        self._folder_polled_at = float("-inf")
+        self._draining = False
+
+    @property
+    def worker_id(self) -> str:
+        """`host:port` of this worker's REST."""
+        return self._worker_id
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop`, then drain every task; returns once none is left."""
+        while not stop.is_set():
+            self.turn(time.monotonic())
+            stop.wait(TICK_S)
+        self._draining = True
+        _log.info("worker drains", tasks=sum(not task.ended for task in self._supervisors()))
+        for lifecycle in self._lifecycles.values():
+            lifecycle.drain()
+        while not all(lifecycle.idle for lifecycle in self._lifecycles.values()):
+            self._ticked_at = time.monotonic()
+            time.sleep(TICK_S / 4)
+        _log.info("worker drained")
+
+    def turn(self, now: float) -> None:
+        """One turn of the loop: look at the folder when it is time, and take every connector a step on."""
+        self._ticked_at = now
+        if self._folder and now - self._folder_polled_at >= self._folder_poll_s:
+            self._folder_polled_at = now
+            self._look_at(self._folder)
+        for name, lifecycle in list(self._lifecycles.items()):
+            lifecycle.step()
+            if lifecycle.removed and lifecycle.idle:
+                self._lifecycles = {other: kept for other, kept in self._lifecycles.items() if other != name}
+                _log.info("connector removed", connector=name)
+
+    def connectors(self) -> list[str]:
+        """Names, sorted."""
+        return sorted(name for name, lifecycle in self._lifecycles.items() if not lifecycle.removed)
+
+    def info(self, connector: str) -> ConnectorInfo | None:
+        """Its configuration, fit to be shown, and its tasks."""
+        lifecycle = self._defined(connector)
+        return lifecycle.info() if lifecycle else None
+
+    def status(self, connector: str) -> ConnectorStatus | None:
+        """How it and its tasks are doing."""
+        lifecycle = self._defined(connector)
+        return lifecycle.status() if lifecycle else None
+
+    def task_status(self, connector: str, task_id: int) -> TaskStatus | None:
+        """How one task is doing."""
+        status = self.status(connector)
+        return next((task for task in status.tasks if task.task_id == task_id), None) if status else None
+
+    def plugins(self) -> list[Plugin]:
+        """The connector classes this worker runs."""
+        return list(self._plugins)
+
+    def live(self) -> Health:
+        """Whether the worker's loop goes round."""
+        return liveness(tick_age_s=time.monotonic() - self._ticked_at)
+
+    def ready(self) -> Health:
+        """Whether the folder has been read and every task that should run does."""
+        statuses = [lifecycle.status() for lifecycle in self._lifecycles.values() if not lifecycle.removed]
+        failed = [
+            f"connector {status.name}: {status.trace.splitlines()[0]}"
+            for status in statuses
+            if status.state is State.FAILED and status.trace
+        ]
+        return readiness(starting=self._unready(), connectors=failed, tasks=_observations(statuses))
+
+    def task_metrics(self) -> list[TaskMetrics]:
+        """Every task that still has a process, and those that should."""
+        statuses = (task.status() for task in self._supervisors())
+        return [
+            TaskMetrics(
+                status.connector,
+                status.task_id,
+                status.state.value,
+                status.restarts_total,
+                status.report_age_s,
+                status.snapshot,
+            )
+            for status in statuses
+        ]
+
+    def _defined(self, connector: str) -> ConnectorLifecycle | None:
+        lifecycle = self._lifecycles.get(connector)
+        return None if lifecycle is None or lifecycle.removed else lifecycle
+
+    def _supervisors(self) -> list[TaskSupervisor]:
+        return [task for lifecycle in self._lifecycles.values() for task in lifecycle.tasks]
+
+    def _unready(self) -> str:
+        if self._draining:
+            return "the worker is stopping"
+        if self._folder and not self._folder.told:
+            return self._folder_problem or "the connectors folder has not been read yet"
+        return ""
+
+    def _look_at(self, folder: FolderWatch) -> None:
+        definitions = folder.poll()
+        if folder.problem and folder.problem != self._folder_problem:
+            _log.error("connectors folder", reason=folder.problem, hint="running connectors go on as they are")
+        self._folder_problem = folder.problem
+        if definitions is None:
+            return
+        named = [self._keeping_name(definition) for definition in definitions]
+        for definition in named:
+            self._define(definition)
+        self._names = {definition.path: definition.name for definition in named}
+        for name, lifecycle in self._lifecycles.items():
+            if name not in self._names.values() and not lifecycle.removed:
+                lifecycle.remove()
+
+    def _keeping_name(self, definition: Definition) -> Definition:
+        """A file that has become unreadable has lost the name it gave; it still speaks of the same connector."""
+        if definition.config is not None:
+            return definition
+        return replace(definition, name=self._names.get(definition.path, definition.name))
+
+    def _define(self, definition: Definition) -> None:
+        lifecycle = self._lifecycles.get(definition.name)
+        if lifecycle is None:
+            lifecycle = ConnectorLifecycle(
+                definition.name, plan=self._plan, supervise=self._supervise, worker_id=self._worker_id
+            )
+            self._lifecycles = {**self._lifecycles, definition.name: lifecycle}
+        lifecycle.define(definition)
+
+
+def _observations(statuses: Iterable[ConnectorStatus]) -> Iterator[TaskObservation]:
+    """What readiness looks at; a connector that failed as a whole speaks for tasks that never started."""
+    for status in statuses:
+        for task in status.tasks:
+            if status.state is State.FAILED and task.trace == status.trace:
+                continue
+            assigned = task.snapshot is not None and task.snapshot.assigned
+            name = f"{task.connector}-{task.task_id}"
+            yield TaskObservation(name, task.state.value, task.report_age_s, assigned=assigned)
