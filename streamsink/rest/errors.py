@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES_MAX = 1024 * 1024
+DISCARD_BYTES_MAX = 64 * 1024 * 1024
+DISCARD_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +74,7 @@ class RequestShape:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > BODY_BYTES_MAX:
+            await _discard(receive, length)
             error = _BodyTooLargeError()
             await error_response(error.status_code, error.detail, {"connection": "close"})(scope, receive, send)
             return
@@ -77,6 +82,16 @@ class RequestShape:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = scope["path"].rstrip("/") or "/"
         await self._app({**scope, "method": method, "path": path}, _bounded(receive), send)
+
+
+async def _discard(receive: Receive, length: bytes) -> None:
+    """Read a body that is refused, for most clients send all of it before they look for an answer."""
+    if not length.isdigit() or int(length) > DISCARD_BYTES_MAX:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_S):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 def _bounded(receive: Receive) -> Receive:
