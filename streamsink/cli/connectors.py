@@ -116,7 +116,7 @@ def _table(*columns: str) -> Table:
     from rich import box  # noqa: PLC0415 (only people need tables)
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+
+import pytest
+
+from streamsink.cli.main import run
+
+
+@pytest.fixture
+def url(rest):
+    return f"http://127.0.0.1:{rest.port}"
+
+
+@pytest.fixture
+def something_else():
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *_args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_list_shows_every_connector_with_its_tasks_and_what_is_wrong(url, capsys):
+    assert run(["connectors", "list", "--url", url]) == 0
+    out = capsys.readouterr().out
+    (clicks,) = [line for line in out.splitlines() if line.startswith("clicks")]
+    assert "0:FAILED" in clicks
+    assert "the bucket is missing (create it)" in clicks
+    assert "orders" in out
+    assert "broken" in out
+
+
+def test_list_as_json_is_one_document(url, capsys):
+    assert run(["connectors", "list", "--url", url, "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"broken", "clicks", "orders"}
+
+
+def test_status_shows_each_task(url, capsys):
+    assert run(["connectors", "status", "orders", "--url", url]) == 0
+    out = capsys.readouterr().out
+    assert "orders-0" in out
+    assert "orders-1" in out
+    assert "RUNNING" in out
+
+
+def test_config_keeps_what_looks_like_markup(url, capsys):
+    assert run(["connectors", "config", "clicks", "--url", url]) == 0
+    assert "sasl.password: [hidden]" in capsys.readouterr().out
+
+
+def test_show_has_both_and_as_json_too(url, capsys):
+    assert run(["connectors", "show", "orders", "--url", url]) == 0
+    out = capsys.readouterr().out
+    assert "orders-0" in out
+    assert "tasks.max: 2" in out
+    assert run(["connectors", "show", "orders", "--url", url, "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"info", "status"}
+
+
+def test_the_url_may_come_from_the_environment(url, capsys, monkeypatch):
+    monkeypatch.setenv("STREAMSINK_URL", url)
+    assert run(["connectors", "config", "orders", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "orders"
+
+
+def test_an_unknown_connector_is_one_line_and_status_1(url, capsys):
+    assert run(["connectors", "status", "a/../b", "--url", url]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+
+
+def test_no_worker_is_one_line_with_a_hint_and_status_1(capsys):
+    assert run(["connectors", "list", "--url", "http://127.0.0.1:1"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "is a worker running there?" in err
+
+
+def test_a_url_that_is_none_is_wrong_usage(capsys):
+    assert run(["connectors", "list", "--url", "file:///etc/passwd"]) == 2
+    assert "--url" in capsys.readouterr().err
+
+
+def test_something_else_that_answers_is_one_line_and_status_1(something_else, capsys):
+    assert run(["connectors", "list", "--url", something_else]) == 1
+    assert "is no Kafka Connect" in capsys.readouterr().err

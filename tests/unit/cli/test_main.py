@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from streamsink import __version__
+from streamsink.cli.main import run
+
+
+def test_version_is_told(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["worker", "--nope"], ["worker", "--config"], ["connectors", "show"], ["connectors", "status", "a", "b"]],
+)
+def test_wrong_usage_is_one_line_on_stderr_and_status_2(arguments, capsys):
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("streamsink: ")
+
+
+def test_help_names_every_command(capsys):
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    for command in ("worker", "archive", "demo", "connectors"):
+        assert command in out
+
+
+def test_the_module_runs_and_loads_nothing_heavy_for_its_help():
+    script = "import sys; from streamsink.cli.main import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stderr.split())
+    assert loaded.isdisjoint({"pyarrow", "confluent_kafka", "fastapi", "uvicorn", "obstore", "numpy", "structlog"})
+
+
+def test_help_is_there_in_a_blink():
+    command = [sys.executable, "-m", "streamsink", "--help"]
+    best_s = min(_timed(command) for _ in range(3))
+    assert best_s < 1.0
+
+
+def _timed(command):
+    started = time.perf_counter()
+    subprocess.run(command, capture_output=True, timeout=60, check=True)
+    return time.perf_counter() - started
