@@ -1,0 +1,131 @@
+"""What an object says of itself: in store metadata, in its footer, in the manifest. Pure."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from streamsink.errors import TerminalError
+
+FOOTER_PREFIX = "streamsink."
+METADATA_PREFIX = "streamsink-"
+METADATA_BYTES_MAX = 2000
+"""Storj takes 2 KiB; what would pass this is cut from metadata, never from the footer."""
+
+_NUMBERS = frozenset(
+    {"partition", "first_offset", "last_offset", "record_count", "timestamp_min_ms", "timestamp_max_ms", "size_bytes"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDescription:
+    """One object. Offsets are inclusive; times are Unix milliseconds, None where no record has one.
+
+    `sha256`, `md5` (hex) and `size_bytes` are empty while the bytes aren't finished: a footer can't hold its own hash.
+    """
+
+    name: str
+    topic: str
+    partition: int
+    encoded_partition: str
+    lane: str
+    first_offset: int
+    last_offset: int
+    record_count: int
+    timestamp_min_ms: int | None
+    timestamp_max_ms: int | None
+    layout: str
+    writer: str
+    reason: str = ""
+    sha256: str = ""
+    md5: str = ""
+    size_bytes: int | None = None
+
+    def sealed(self, *, sha256: str, md5: str, size_bytes: int) -> ObjectDescription:
+        """The description of the finished bytes."""
+        return dataclasses.replace(self, sha256=sha256, md5=md5, size_bytes=size_bytes)
+
+    def to_footer(self) -> dict[str, str]:
+        """Entries for a file's own footer or header."""
+        return {f"{FOOTER_PREFIX}{key}": value for key, value in self._texts(without=("name", *_OF_THE_BYTES)).items()}
+
+    def to_metadata(self) -> dict[str, str]:
+        """Entries for the store's metadata: ASCII, percent-encoded where need be; `md5chksum` is what rclone reads."""
+        texts = self._texts(without=("name", "md5", "size_bytes"))
+        entries = {
+            f"{METADATA_PREFIX}{key.replace('_', '-')}": quote(value, safe=" /=+:,") for key, value in texts.items()
+        }
+        if self.md5:
+            entries["md5chksum"] = base64.b64encode(bytes.fromhex(self.md5)).decode()
+        for key in ("lane", "encoded-partition"):
+            if sum(len(name) + len(value) for name, value in entries.items()) > METADATA_BYTES_MAX:
+                entries.pop(f"{METADATA_PREFIX}{key}", None)
+        return entries
+
+    def to_json(self) -> dict[str, object]:
+        """A manifest entry."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value not in {None, ""}}
+
+    def _texts(self, *, without: tuple[str, ...]) -> dict[str, str]:
+        values = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name not in without
+        }
+        return {key: str(value) for key, value in values.items() if value is not None and value != ""}
+
+    @classmethod
+    def from_footer(cls, name: str, footer: Mapping[str, str]) -> ObjectDescription:
+        """Read a footer's entries.
+
+        Raises:
+            TerminalError: They are not ours.
+        """
+        return cls._from_texts(name, {key.removeprefix(FOOTER_PREFIX): value for key, value in footer.items()})
+
+    @classmethod
+    def from_metadata(cls, name: str, metadata: Mapping[str, str], *, size_bytes: int) -> ObjectDescription | None:
+        """Read a store's metadata; None where it isn't ours or was cut."""
+        texts = {
+            key.lower().removeprefix(METADATA_PREFIX).replace("-", "_"): unquote(value)
+            for key, value in metadata.items()
+        }
+        if not {"first_offset", "last_offset", "topic", "sha256", "lane"} <= texts.keys():
+            return None
+        texts["size_bytes"] = str(size_bytes)
+        if "md5chksum" in texts:
+            texts["md5"] = base64.b64decode(texts["md5chksum"]).hex()
+        return cls._from_texts(name, texts)
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, object]) -> ObjectDescription:
+        """Read a manifest entry.
+
+        Raises:
+            TerminalError: It is none.
+        """
+        return cls._from_texts(str(entry.get("name", "")), {key: str(value) for key, value in entry.items()})
+
+    @classmethod
+    def _from_texts(cls, name: str, texts: Mapping[str, str]) -> ObjectDescription:
+        known: dict[str, object] = {"timestamp_min_ms": None, "timestamp_max_ms": None, "layout": "", "writer": ""}
+        for field in dataclasses.fields(cls):
+            text = texts.get(field.name)
+            if text is None:
+                continue
+            if field.name in _NUMBERS and not re.fullmatch(r"-?\d+", text):
+                raise TerminalError(f"{name}: {field.name} is {text!r}, not a number", hint=_NOT_OURS)
+            known[field.name] = int(text) if field.name in _NUMBERS else text
+        known["name"] = name
+        known.setdefault("encoded_partition", "")
+        known.setdefault("lane", known["encoded_partition"])
+        missing = {"topic", "partition", "first_offset", "last_offset", "record_count"} - known.keys()
+        if missing:
+            raise TerminalError(f"{name} does not say its {', '.join(sorted(missing))}", hint=_NOT_OURS)
+        return cls(**known)  # type: ignore[arg-type]
+
+
+_OF_THE_BYTES = ("sha256", "md5", "size_bytes")
+_NOT_OURS = "something else wrote an object of this name, or it was changed"

@@ -1,0 +1,87 @@
+"""A create that finds out what it came to: stored, ours already, or another writer's. Retries nothing itself.
+
+A create may conflict with our own earlier attempt, whose reply was lost; an S3 store may answer 409 when nothing was
+written. So a conflict is never taken at its word: the object is looked at (design section 3, rules 5 and 6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamsink.errors import AlreadyExistsError, ObjectMissingError, TransientError
+from streamsink.upload.description import ObjectDescription
+from streamsink.upload.protocol import ObjectInfo, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Our bytes are in the store under our name."""
+
+    earlier: bool = False
+    """Whether an earlier attempt had stored them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Another writer's object has the name; `existing` says what it covers."""
+
+    existing: ObjectDescription
+
+
+def store_object(
+    store: Store,
+    description: ObjectDescription,
+    data: memoryview,
+    *,
+    read_description: Callable[[Store, ObjectInfo], ObjectDescription],
+) -> Stored | Conflict:
+    """Create an object, and find out what a conflict means.
+
+    Args:
+        store: Where.
+        description: Of the object; its name, and what to keep as metadata.
+        data: The object's bytes.
+        read_description: Reads what an object covers where the store keeps no metadata.
+
+    Raises:
+        TransientError: Nobody knows; calling this again finds out.
+        TerminalError: It can't work.
+    """
+    try:
+        store.create(description.name, data, description.to_metadata())
+    except AlreadyExistsError:
+        info = store.head(description.name)
+        if info is None:
+            raise TransientError(
+                f"{description.name}: the store reported a conflict, but no such object exists",
+                hint="the store is busy with the same name; trying again helps",
+            ) from None
+        return _look_at(store, description, info, read_description)
+    return Stored()
+
+
+def _look_at(
+    store: Store,
+    description: ObjectDescription,
+    info: ObjectInfo,
+    read_description: Callable[[Store, ObjectInfo], ObjectDescription],
+) -> Stored | Conflict:
+    existing = ObjectDescription.from_metadata(info.name, info.metadata, size_bytes=info.size_bytes)
+    if existing is None:
+        if info.size_bytes == description.size_bytes and _sha256(store, info.name) == description.sha256:
+            return Stored(earlier=True)
+        return Conflict(read_description(store, info))
+    if existing.sha256 == description.sha256:
+        return Stored(earlier=True)
+    return Conflict(existing)
+
+
+def _sha256(store: Store, name: str) -> str:
+    try:
+        return hashlib.sha256(store.get(name)).hexdigest()
+    except ObjectMissingError:
+        raise TransientError(
+            f"{name} was there a moment ago and is gone", hint="does something delete objects?"
+        ) from None

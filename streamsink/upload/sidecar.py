@@ -1,0 +1,55 @@
+"""Sidecars: what an object can't say of itself, kept beside it under its content's hash. Not for formats with a footer.
+
+A sidecar is written before its object and named after the object's bytes, so whichever of two writers wins the name,
+the object finds its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from streamsink.errors import AlreadyExistsError, ObjectMissingError, TerminalError
+from streamsink.upload.description import ObjectDescription
+from streamsink.upload.protocol import ObjectInfo, Store
+
+FOLDER = "_streamsink/sidecar"
+
+
+def sidecar_name(sha256: str) -> str:
+    """Where the sidecar of an object with this hash lies, beside `topics.dir`."""
+    return f"{FOLDER}/{sha256[:2]}/{sha256}"
+
+
+def write_sidecar(store: Store, description: ObjectDescription, content: bytes) -> None:
+    """Write an object's sidecar, once. Raises as `Store.create`, but for conflicts: the name says what is in it."""
+    body = json.dumps(description.to_json()).encode()
+    for name, data in ((sidecar_name(description.sha256), content), (f"{sidecar_name(description.sha256)}.json", body)):
+        try:
+            store.create(name, data, {})
+        except AlreadyExistsError:
+            continue
+
+
+def read_sidecar(store: Store, sha256: str) -> bytes | None:
+    """A sidecar's content, None where there is none. Raises as `Store.get`."""
+    try:
+        return store.get(sidecar_name(sha256))
+    except ObjectMissingError:
+        return None
+
+
+def describe_by_sidecar(store: Store, info: ObjectInfo) -> ObjectDescription:
+    """What an object without footer and metadata covers: by its bytes' hash.
+
+    Raises:
+        TerminalError: No sidecar knows it.
+    """
+    sha256 = hashlib.sha256(store.get(info.name)).hexdigest()
+    try:
+        return ObjectDescription.from_json(json.loads(store.get(f"{sidecar_name(sha256)}.json")))
+    except ObjectMissingError:
+        raise TerminalError(
+            f"{info.name} exists and nothing says what it holds",
+            hint="another program wrote it or changed it; move it away, then restart the connector",
+        ) from None
