@@ -80,8 +80,8 @@ def open_store(url: str, options: Mapping[str, str]) -> Store:
             return ObjectStore(url, gcs)
         case "az" | "azure":
             _check(options, AZURE_OPTIONS)
-            config: Any = {"container_name": bucket, **_config(options, AZURE_OPTIONS)}
-            azure = AzureStore(prefix=prefix or None, config=config, **_client(options))
+            azure_config: Any = {"container_name": bucket, **_config(options, AZURE_OPTIONS)}
+            azure = AzureStore(prefix=prefix or None, config=azure_config, **_client(options))
             return ObjectStore(url, azure)
         case _:
             raise ConfigError(
