@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Imported once by the fork server, so that a child costs a few megabytes of its own. Store libraries that must not
 # see a fork (libuplink) are loaded in the child and stay out of here.
-PRELOAD = ("pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka", "streamsink.sink.task")
+PRELOAD = ("pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka", "streamsink.sink.build")
 
 REAP_S = 5.0
 

@@ -68,14 +68,7 @@ class StandaloneHerder:
         while not stop.is_set():
             self.turn(time.monotonic())
             stop.wait(TICK_S)
-        self._draining = True
-        _log.info("worker drains", tasks=sum(not task.ended for task in self._supervisors()))
-        for lifecycle in self._lifecycles.values():
-            lifecycle.drain()
-        while not all(lifecycle.idle for lifecycle in self._lifecycles.values()):
-            self._ticked_at = time.monotonic()
-            time.sleep(TICK_S / 4)
-        _log.info("worker drained")
+        self._drain()
 
     def turn(self, now: float) -> None:
         """One turn of the loop: look at the folder when it is time, and take every connector a step on."""
@@ -140,6 +133,21 @@ class StandaloneHerder:
             )
             for status in statuses
         ]
+
+    def _drain(self) -> None:
+        """End every task, within the longest time that one of them may take."""
+        self._draining = True
+        running = [task for task in self._supervisors() if not task.ended]
+        _log.info("worker drains", tasks=len(running))
+        for lifecycle in self._lifecycles.values():
+            lifecycle.drain()
+        deadline = time.monotonic() + max((task.close_s_max for task in running), default=0.0)
+        while (left := [task for task in running if not task.ended]) and time.monotonic() < deadline:
+            self._ticked_at = time.monotonic()
+            left[0].join(TICK_S)
+        if left:
+            _log.error("tasks did not end", tasks=[str(task.spec) for task in left])
+        _log.info("worker drained")
 
     def _defined(self, connector: str) -> ConnectorLifecycle | None:
         lifecycle = self._lifecycles.get(connector)

@@ -14,7 +14,7 @@ from streamsink.observe.health import REPORT_AGE_MAX_S
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.worker.backoff import Backoff
 from streamsink.worker.child import TaskEnd, TaskSpec, describe_end
-from streamsink.worker.process import TaskProcess
+from streamsink.worker.process import REAP_S, TaskProcess
 from streamsink.worker.status import State, TaskStatus
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +51,11 @@ class TaskSupervisor:
     def ended(self) -> bool:
         """Whether no process of this task is left and none will be started."""
         return not self._thread.is_alive()
+
+    @property
+    def close_s_max(self) -> float:
+        """How long the end can take that `close` asks for: to drain, or be killed, and be reaped."""
+        return self._patience.drain_s + self._patience.exit_s + 2 * REAP_S
 
     @property
     def closing(self) -> bool:
