@@ -37,6 +37,9 @@ ENVELOPE_FIELDS = (
 )
 """Fields of `_kafka`; with `archive.value=both` a nullable binary field `value` follows."""
 
+JSON_TEXT_METADATA = {"streamsink": "json"}
+"""Metadata of a string field whose values are JSON texts (a string reads `"x"`, quotes included), not plain strings."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TopicPartition:
@@ -92,6 +95,8 @@ class DecodedSlice:
     `offsets` (int64, never null) and `timestamps` (int64 milliseconds, null where unknown) run beside it.
     Records that could not be decoded are in `bad` and in no column. `schema_tag` tells apart records of one slice
     that must not share a file (registry schema ids); it is empty where every record fits one widening schema.
+    `partition_columns` holds, beside `rows`, the value's fields that the encoded partition is made of where `rows`
+    keeps only raw bytes.
     """
 
     topic_partition: TopicPartition
@@ -102,3 +107,4 @@ class DecodedSlice:
     timestamps: pa.Int64Array
     bad: tuple[BadRecord, ...] = ()
     schema_tag: str = ""
+    partition_columns: pa.RecordBatch | None = None
