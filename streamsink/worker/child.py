@@ -23,7 +23,7 @@ SNAPSHOT_INTERVAL_S = 1.0
 """How often the newest snapshot goes to the worker."""
 
 ORPHAN_EXIT_S = 7.0
-"""A task whose worker is gone has this long to drain; the design promises its end within 10 s, and whoever reaps it takes a second."""
+"""A task whose worker is gone has this long to drain: its end is promised within 10 s, and reaping takes a while."""
 
 TRACE_CHARS_MAX = 16_384
 

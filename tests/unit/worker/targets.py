@@ -23,6 +23,14 @@ def runs_until_stopped(spec, stop, report):
     _sign(spec, "drained")
 
 
+def drains_slowly(spec, stop, report):
+    _sign(spec, "started")
+    while not stop.wait(0.05):
+        report(TaskSnapshot(assigned=True, retrying=spec.config.get("retrying", "")))
+    time.sleep(0.3 + 0.5 * spec.task_id)
+    _sign(spec, "drained")
+
+
 def reports_and_never_stops(spec, stop, report):
     _sign(spec, "started")
     while True:

@@ -53,9 +53,9 @@ def test_a_file_that_goes_stops_its_tasks_after_they_drained(herd, folder, journ
 
 
 def test_a_changed_file_drains_all_its_tasks_before_it_starts_new_ones(herd, folder, journal):
-    write(folder, "orders", run="runs_until_stopped", **{"tasks.max": "2"})
+    write(folder, "orders", run="drains_slowly", **{"tasks.max": "2"})
     eventually(lambda: runs(herd, "orders"))
-    write(folder, "orders", run="runs_until_stopped", retrying="again", **{"tasks.max": "2"})
+    write(folder, "orders", run="drains_slowly", retrying="again", **{"tasks.max": "2"})
     eventually(lambda: len(journal.words()) == 6)
     assert journal.words() == ["started"] * 2 + ["drained"] * 2 + ["started"] * 2
     eventually(lambda: herd.task_status("orders", 1).retrying == "again")
