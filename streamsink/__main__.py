@@ -1,8 +1,8 @@
-"""Runs the command line as `python -m streamsink`."""
+"""Runs the command line as `python -m streamsink`. Imports nothing where a task's process loads it again."""
 
 from __future__ import annotations
 
-from streamsink.cli.main import main
-
 if __name__ == "__main__":
+    from streamsink.cli.main import main
+
     main()

@@ -17,9 +17,12 @@ from streamsink.worker.child import Order, TaskSpec, run_child
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-# Imported once by the fork server, so that a child costs a few megabytes of its own. Store libraries that must not
-# see a fork (libuplink) are loaded in the child and stay out of here.
-PRELOAD = ("pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka", "streamsink.sink.build")
+# Imported once by the fork server, so that a child costs a few megabytes of its own; the program's own script is one
+# of them. Store libraries that must not see a fork (libuplink) are loaded in the child and stay out of here.
+PRELOAD = (
+    *("__main__", "pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka"),
+    "streamsink.sink.build",
+)
 
 REAP_S = 5.0
 
