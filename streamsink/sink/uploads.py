@@ -18,7 +18,7 @@ from streamsink.upload.description import ObjectDescription
 from streamsink.upload.manifest import write_manifest
 from streamsink.upload.protocol import ObjectInfo, Store
 from streamsink.upload.resolve import Stored, store_object
-from streamsink.upload.sidecar import describe_by_sidecar, write_sidecar
+from streamsink.upload.sidecar import describe_by_sidecar, write_sidecars
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Uploads:
 
     def _upload(self, file_id: int, description: ObjectDescription, encoded: EncodedFile) -> Outcome:
         reached(Point.BEFORE_PUT)
-        if encoded.sidecar is not None:
-            write_sidecar(self._store, description, encoded.sidecar)
+        undescribed = not encoded.self_describing and not self._store.keeps_metadata
+        write_sidecars(self._store, description, encoded.sidecar, describe=undescribed)
         result = store_object(self._store, description, encoded.data, read_description=read_description)
         reached(Point.AFTER_PUT)
         if isinstance(result, Stored):

@@ -6,6 +6,7 @@ the object finds its own.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 
@@ -21,14 +22,26 @@ def sidecar_name(sha256: str) -> str:
     return f"{FOLDER}/{sha256[:2]}/{sha256}"
 
 
-def write_sidecar(store: Store, description: ObjectDescription, content: bytes) -> None:
-    """Write an object's sidecar, once. Raises as `Store.create`, but for conflicts: the name says what is in it."""
-    body = json.dumps(description.to_json()).encode()
-    for name, data in ((sidecar_name(description.sha256), content), (f"{sidecar_name(description.sha256)}.json", body)):
-        try:
-            store.create(name, data, {})
-        except AlreadyExistsError:
-            continue
+def write_sidecars(store: Store, description: ObjectDescription, content: bytes | None, *, describe: bool) -> None:
+    """Write what an object needs beside it, once.
+
+    Args:
+        store: Where.
+        description: Of the object.
+        content: What a restore needs and the bytes can't hold, if anything.
+        describe: Whether the description is kept nowhere else: not in the bytes, not as store metadata.
+
+    Raises:
+        TransientError: As `Store.create`; a conflict is none, since the name says what is in it.
+        TerminalError: As `Store.create`.
+    """
+    name = sidecar_name(description.sha256)
+    wanted = [] if content is None else [(name, content)]
+    if describe:
+        wanted.append((f"{name}.json", json.dumps(description.to_json()).encode()))
+    for sidecar, data in wanted:
+        with contextlib.suppress(AlreadyExistsError):
+            store.create(sidecar, data, {})
 
 
 def read_sidecar(store: Store, sha256: str) -> bytes | None:

@@ -1,0 +1,141 @@
+"""Arrow rows as Avro's binary encoding, whole columns at a time. Knows nothing of files."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from streamsink.encode.avro_schema import is_bytes, is_text, is_union
+from streamsink.encode.cells import (
+    Int64s,
+    Part,
+    binary,
+    choose,
+    fold,
+    from_fixed,
+    from_lengths,
+    join,
+    list_lengths,
+    numbers,
+    plain,
+)
+
+_NULL, _VALUE = b"\x00", b"\x02"
+"""Which branch of `["null", T]` follows, as a zigzag number."""
+
+_DECIMAL_WIDTH = 16
+
+
+def encode_rows(rows: pa.RecordBatch) -> pa.BinaryArray:
+    """One cell for each row: the row as Avro encodes the record of `to_avro`."""
+    parts: list[Part] = []
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        parts += _field(field, column)
+    return join(parts, rows.num_rows)
+
+
+def varint(values: npt.NDArray[np.generic]) -> pa.BinaryArray:
+    """Numbers as zigzag varints."""
+    signed = values.astype(np.int64, copy=False)
+    zigzag = ((signed << 1) ^ (signed >> 63)).view(np.uint64)
+    if not len(zigzag) or int(zigzag.max()) < 128:
+        return from_fixed(zigzag.astype(np.uint8), 1)
+    lengths = np.ones(len(zigzag), dtype=np.int64)
+    rest = zigzag >> np.uint64(7)
+    while rest.any():
+        lengths += rest != 0
+        rest >>= np.uint64(7)
+    return from_lengths(lengths, _spread(zigzag, lengths))
+
+
+def _spread(zigzag: npt.NDArray[np.uint64], lengths: Int64s) -> npt.NDArray[np.uint8]:
+    """Seven bits at a time, lowest first, the high bit set on all but each number's last byte."""
+    starts = np.cumsum(lengths) - lengths
+    data = np.empty(int(lengths.sum()), dtype=np.uint8)
+    shortest = int(lengths.min())
+    for index in range(int(lengths.max())):
+        group = (zigzag >> np.uint64(7 * index)).astype(np.uint8) & np.uint8(0x7F)
+        group |= ((lengths > index + 1) * 0x80).astype(np.uint8)
+        if index < shortest:
+            data[starts + index] = group
+        else:
+            longer = lengths > index
+            data[starts[longer] + index] = group[longer]
+    return data
+
+
+def _field(field: pa.Field, column: pa.Array) -> list[Part]:
+    if types.is_null(field.type):
+        return []
+    if not is_union(field):
+        return _value(plain(column))
+    if not column.null_count:
+        return [_VALUE, *_value(plain(column))]
+    if column.null_count == len(column):
+        return [_NULL]
+    cells = join([_VALUE, *_value(plain(column))], len(column))
+    return [choose(column.is_valid(), cells, _NULL)]
+
+
+def _value(column: pa.Array) -> list[Part]:
+    """The parts of a column's values; what stands for a null is cut by whoever knows that it is one."""
+    type_ = column.type
+    if types.is_struct(type_):
+        parts: list[Part] = []
+        for index, child in enumerate(column.flatten()):
+            parts += _field(type_.field(index), child)
+        return parts
+    if types.is_list(type_):
+        return _list(column)
+    if is_text(type_) or is_bytes(type_):
+        cells = binary(column)
+        return [varint(pc.binary_length(cells).to_numpy(zero_copy_only=False)), cells]
+    if types.is_floating(type_):
+        wide = types.is_float64(type_)
+        return [from_fixed(numbers(column, "<f8" if wide else "<f4"), 8 if wide else 4)]
+    if types.is_boolean(type_):
+        return [from_fixed(numbers(column.cast(pa.uint8()), np.uint8), 1)]
+    if types.is_decimal(type_) or types.is_uint64(type_):
+        return _decimal(column)
+    return [varint(numbers(_whole(column), np.int64))]
+
+
+def _list(column: pa.Array) -> list[Part]:
+    """Arrays and maps: how many items, the items, zero; an empty one is just the zero."""
+    items = column.flatten()
+    counts = list_lengths(column)
+    cells = fold(column, join(_field(column.type.value_field, items), len(items)))
+    if not counts.any():
+        return [b"\x00"]
+    return [choose(pa.array(counts > 0), join([varint(counts), cells, b"\x00"], len(column)), b"\x00")]
+
+
+def _decimal(column: pa.Array) -> list[Part]:
+    """Sixteen big-endian bytes, or thirty-two where the type is that wide."""
+    if types.is_uint64(column.type):
+        column = column.cast(pa.decimal128(20, 0))
+    elif not (types.is_decimal128(column.type) or types.is_decimal256(column.type)):
+        column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
+    width = 32 if types.is_decimal256(column.type) else _DECIMAL_WIDTH
+    values = np.frombuffer(column.buffers()[1], dtype=np.uint8).reshape(-1, width)
+    values = values[column.offset : column.offset + len(column), ::-1]
+    return [bytes([2 * width]), from_fixed(values, width)]
+
+
+def _whole(column: pa.Array) -> pa.Array:
+    """Times and dates as the numbers Avro counts them in."""
+    type_ = column.type
+    if types.is_timestamp(type_) and type_.unit == "s":
+        return column.cast(pa.timestamp("ms", tz=type_.tz)).cast(pa.int64())
+    if types.is_date64(type_):
+        return column.cast(pa.date32()).cast(pa.int32())
+    if types.is_time32(type_) or types.is_date32(type_):
+        return column.cast(pa.time32("ms")).cast(pa.int32()) if types.is_time32(type_) else column.cast(pa.int32())
+    if types.is_time64(type_):
+        return column.cast(pa.time64("us"), safe=False).cast(pa.int64())
+    if types.is_timestamp(type_) or types.is_duration(type_):
+        return column.cast(pa.int64())
+    return column
