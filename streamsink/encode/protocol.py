@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,24 +11,12 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class EncodedFile:
-    """A finished file: its bytes and their hashes.
-
-    `self_describing` tells whether the bytes carry the footer's entries. `sidecar` is what the bytes can't hold but
-    a restore needs, None where there is no such thing.
-    """
+    """A finished file: its bytes and what may be asked of them. `sidecar` is what a footerless format must keep beside."""
 
     data: memoryview
     sha256: str
     md5: str
-    self_describing: bool
     sidecar: bytes | None = None
-
-
-def seal(data: memoryview, *, self_describing: bool, sidecar: bytes | None = None) -> EncodedFile:
-    """Hash finished bytes."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return EncodedFile(data, sha256, md5, self_describing, sidecar)
 
 
 class FileWriter(Protocol):
@@ -75,6 +62,11 @@ class Format(Protocol):
         """With the leading dot, Confluent's: `.zstd.parquet`, `.avro`, `.json.gz`, `.bin`."""
         ...
 
+    @property
+    def keeps_footer(self) -> bool:
+        """Whether the file's own bytes carry the footer entries (Parquet, Avro)."""
+        ...
+
     def open(self, schema: pa.Schema, *, identity: str) -> FileWriter:
-        """Open a file of this schema; `identity` (topic, partition, first offset) seeds anything arbitrary in it."""
+        """Open a file for rows of this schema; `identity` (topic, partition, first offset) seeds anything arbitrary in it."""
         ...

@@ -1,4 +1,4 @@
-"""Collects rows until a row group is full and measures what is encoded. Knows no format; an encoder does the bytes."""
+"""The writer every format shares: rows wait until a row group is worth encoding, and sizes stay honest. Knows no format."""
 
 from __future__ import annotations
 
@@ -7,92 +7,132 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.protocol import EncodedFile
 
-COLUMN_OVERHEAD_BYTES = 512
-"""What a column of one waiting batch costs beside its data: Arrow's and Python's own objects, roughly."""
-BATCHES_WAITING_MAX = 64
-"""More than this are joined into one, so that many tiny slices don't cost more than their rows."""
+COLUMN_OVERHEAD_BYTES = 1024
+"""What one column of one waiting batch costs beside its data: buffers, array and field objects."""
+MERGE_COUNT = 32
+MERGE_BYTES_MAX = 128 * 1024
+"""This many neighbouring batches of one tier become one of the next, unless they are large already."""
 
 
 class GroupEncoder(Protocol):
-    """Encodes row groups of one file."""
+    """Turns row groups into a file's bytes; one for each open file."""
 
     @property
     def encoded_bytes(self) -> int:
-        """Bytes encoded so far."""
+        """How large the object would be if it ended here."""
         ...
 
-    def encode(self, rows: pa.Table) -> None:
-        """Add a row group."""
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of memory held, `encoded_bytes` included."""
+        ...
+
+    def expansion(self, rows: pa.RecordBatch) -> float:
+        """Encoded bytes for each raw byte of these rows, at worst; asked before anything was measured."""
+        ...
+
+    def encode(self, group: pa.Table) -> None:
+        """Encode one row group."""
         ...
 
     def finish(self, footer: Mapping[str, str]) -> EncodedFile:
-        """End the file."""
+        """Write what ends the file and give its bytes."""
         ...
 
 
-class RowGroupWriter:
-    """A `FileWriter` over any encoder.
+class GroupWriter:
+    """A `FileWriter`: holds rows as Arrow batches until `row_group_bytes` of them wait, then has them encoded.
+
+    No object grows past twice `rotate.size.bytes` as long as one append brings at most a quarter of it: a row group is
+    at most half of it, and what waits is measured by encoding it as soon as the estimate would reach the limit.
 
     Args:
-        encoder: Makes the bytes.
-        row_group_bytes: Raw bytes that make a row group.
-        size_bytes_max: `rotate.size.bytes`, or None: the writer measures, the machine closes.
+        encoder: The format's part.
+        schema: Of all rows.
+        encoding: Says how large row groups are.
+        rotation: Says how large objects may become.
     """
 
-    def __init__(self, encoder: GroupEncoder, *, row_group_bytes: int, size_bytes_max: int | None) -> None:
+    def __init__(self, encoder: GroupEncoder, schema: pa.Schema, encoding: Encoding, rotation: Rotation) -> None:
         self._encoder = encoder
-        self._size_bytes_max = size_bytes_max
-        self._group_bytes = min(row_group_bytes, size_bytes_max // 2) if size_bytes_max else row_group_bytes
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_bytes = 0
-        self._waiting_overhead_bytes = 0
-        self._ratio = 1.0
+        self._schema = schema
+        self._size_bytes_max = rotation.size_bytes
+        self._group_bytes_max = encoding.row_group_bytes
+        self._overhead_bytes = COLUMN_OVERHEAD_BYTES * sum(_leaves(field.type) for field in schema)
+        self._pending: list[tuple[int, pa.RecordBatch]] = []
+        self._raw_bytes = 0
+        self._ratio: float | None = None
 
     @property
     def size_bytes(self) -> int:
-        """See `FileWriter.size_bytes`: what waits counts by the ratio of the last row group."""
-        return self._encoder.encoded_bytes + int(self._waiting_bytes * self._ratio)
-
-    @property
-    def pending_bytes(self) -> int:
-        """See `FileWriter.pending_bytes`."""
-        return self._waiting_bytes + self._waiting_overhead_bytes
+        """See `FileWriter.size_bytes`."""
+        return self._encoder.encoded_bytes + self._estimate()
 
     @property
     def memory_bytes(self) -> int:
         """See `FileWriter.memory_bytes`."""
-        return self._encoder.encoded_bytes + self.pending_bytes
+        return self._encoder.memory_bytes + self.pending_bytes
+
+    @property
+    def pending_bytes(self) -> int:
+        """See `FileWriter.pending_bytes`."""
+        return self._raw_bytes + len(self._pending) * self._overhead_bytes
 
     def append(self, rows: pa.RecordBatch) -> None:
         """See `FileWriter.append`."""
-        self._waiting.append(rows)
-        self._waiting_bytes += rows.nbytes
-        self._waiting_overhead_bytes += rows.num_columns * COLUMN_OVERHEAD_BYTES
-        if len(self._waiting) > BATCHES_WAITING_MAX:
-            self._join_waiting()
-        nearly_full = self._size_bytes_max is not None and self.size_bytes >= self._size_bytes_max
-        if self._waiting_bytes >= self._group_bytes or nearly_full:
+        assert rows.schema.equals(self._schema), "a file holds rows of one schema"
+        if not rows.num_rows:
+            return
+        if self._ratio is None:
+            self._ratio = self._encoder.expansion(rows)
+        raw_bytes = rows.nbytes
+        self._raw_bytes += raw_bytes
+        self._pending.append((0 if raw_bytes <= MERGE_BYTES_MAX else -1, rows))
+        self._merge()
+        if self._raw_bytes >= self._group_bytes() or self._reaches_limit():
             self.flush()
 
     def flush(self) -> None:
         """See `FileWriter.flush`."""
-        if not self._waiting:
+        if not self._pending:
             return
         before = self._encoder.encoded_bytes
-        self._encoder.encode(pa.Table.from_batches(self._waiting))
-        self._ratio = (self._encoder.encoded_bytes - before) / max(1, self._waiting_bytes)
-        self._waiting.clear()
-        self._waiting_bytes = self._waiting_overhead_bytes = 0
+        group = pa.Table.from_batches([rows for _, rows in self._pending], self._schema)
+        self._pending.clear()
+        self._encoder.encode(group)
+        self._ratio = (self._encoder.encoded_bytes - before) / max(1, self._raw_bytes)
+        self._raw_bytes = 0
 
     def finish(self, footer: Mapping[str, str]) -> EncodedFile:
         """See `FileWriter.finish`."""
         self.flush()
         return self._encoder.finish(footer)
 
-    def _join_waiting(self) -> None:
-        joined = pa.Table.from_batches(self._waiting).combine_chunks().to_batches()
-        self._waiting = joined
-        self._waiting_bytes = sum(batch.nbytes for batch in joined)
-        self._waiting_overhead_bytes = sum(batch.num_columns for batch in joined) * COLUMN_OVERHEAD_BYTES
+    def _estimate(self) -> int:
+        return int(self._raw_bytes * (1.0 if self._ratio is None else self._ratio))
+
+    def _reaches_limit(self) -> bool:
+        return self._size_bytes_max is not None and self.size_bytes >= self._size_bytes_max
+
+    def _group_bytes(self) -> float:
+        if self._size_bytes_max is None:
+            return self._group_bytes_max
+        return min(self._group_bytes_max, self._size_bytes_max / 2 / max(1.0, self._ratio or 1.0))
+
+    def _merge(self) -> None:
+        """Many tiny batches become few, each row copied once for every tier it climbs."""
+        while len(self._pending) >= MERGE_COUNT:
+            tier = self._pending[-1][0]
+            tail = self._pending[-MERGE_COUNT:]
+            if tier < 0 or any(other != tier for other, _ in tail):
+                return
+            merged = pa.Table.from_batches([rows for _, rows in tail]).combine_chunks().to_batches()
+            large = sum(rows.nbytes for rows in merged) > MERGE_BYTES_MAX
+            self._pending[-MERGE_COUNT:] = [(-1 if large else tier + 1, rows) for rows in merged]
+
+
+def _leaves(type_: pa.DataType) -> int:
+    return sum(_leaves(type_.field(index).type) for index in range(type_.num_fields)) or 1

@@ -83,8 +83,9 @@ def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
         writer=f"{config.name}-{task_id}-{instance}",
         layout=layout,
         naming=config.naming,
-        name_suffix="" if atomic else instance,
+        name_suffix="" if atomic else f"w{instance}",
     )
+    format_ = make_format(config.encoding, config.rotation)
     deterministic = atomic and not _looks_at_the_clock(config)
     machine = SinkMachine(
         MachineSettings(
@@ -103,8 +104,8 @@ def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
         sorter=LaneSorter(
             make_decoder(config), make_partitioner(config), with_times=config.rotation.interval_ms is not None
         ),
-        files=TaskFiles(make_format(config.encoding, config.rotation), origin),
-        uploads=Uploads(store, config.upload_threads),
+        files=TaskFiles(format_, origin),
+        uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),
         dead_letters=_dead_letters(config, task_id),
         tally=Tally(said),
     )

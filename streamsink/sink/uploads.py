@@ -47,10 +47,12 @@ class Uploads:
     Args:
         store: Where objects go.
         threads: How many at once.
+        keeps_footer: Whether the objects' own bytes say what they cover.
     """
 
-    def __init__(self, store: Store, threads: int) -> None:
+    def __init__(self, store: Store, threads: int, *, keeps_footer: bool) -> None:
         self._store = store
+        self._keeps_footer = keeps_footer
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="upload")
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
@@ -90,8 +92,8 @@ class Uploads:
 
     def _upload(self, file_id: int, description: ObjectDescription, encoded: EncodedFile) -> Outcome:
         reached(Point.BEFORE_PUT)
-        undescribed = not encoded.self_describing and not self._store.keeps_metadata
-        write_sidecars(self._store, description, encoded.sidecar, describe=undescribed)
+        describe = not self._keeps_footer and not self._store.keeps_metadata
+        write_sidecars(self._store, description, encoded.sidecar, describe=describe)
         result = store_object(self._store, description, encoded.data, read_description=read_description)
         reached(Point.AFTER_PUT)
         if isinstance(result, Stored):

@@ -1,0 +1,58 @@
+"""Encoded bytes as they come, in the pieces they came in, joined once at the end. Knows no format."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+
+from streamsink.encode.protocol import EncodedFile
+
+CHUNK_OVERHEAD_BYTES = 64
+"""What holding one piece costs beside its bytes."""
+
+
+class Chunks:
+    """An append-only file in memory. Growing copies nothing; joining frees the pieces as it goes."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque()
+        self.size_bytes = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of memory held."""
+        return self.size_bytes + len(self._chunks) * CHUNK_OVERHEAD_BYTES
+
+    def write(self, data: bytes) -> int:
+        """Take a piece."""
+        self._chunks.append(data)
+        self.size_bytes += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Bytes written, as files tell it."""
+        return self.size_bytes
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take(self, *, head: bytes = b"") -> memoryview:
+        """All of it after `head`, contiguous. Empties the chunks."""
+        joined = bytearray(len(head) + self.size_bytes)
+        position = len(head)
+        joined[:position] = head
+        while self._chunks:
+            chunk = self._chunks.popleft()
+            joined[position : position + len(chunk)] = chunk
+            position += len(chunk)
+        self.size_bytes = 0
+        return memoryview(joined).toreadonly()
+
+
+def seal(data: memoryview, sidecar: bytes | None = None) -> EncodedFile:
+    """A finished file with its hashes."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return EncodedFile(data, sha256, md5, sidecar)
