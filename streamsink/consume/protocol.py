@@ -19,7 +19,7 @@ class CommittedOffset:
 
 @dataclass(frozen=True, slots=True)
 class PolledEnd:
-    """The consumer has seen everything below `next_offset`, markers and aborted records included, and nothing is there yet."""
+    """The consumer has seen everything below `next_offset`, markers included, and nothing is there yet."""
 
     topic_partition: TopicPartition
     next_offset: int
@@ -29,7 +29,7 @@ class RebalanceListener(Protocol):
     """Called on the polling thread, inside `poll` or `close`."""
 
     def assigned(self, committed: Mapping[TopicPartition, CommittedOffset]) -> None:
-        """These partitions are ours, and will be read from the committed offset, or from where the configuration says."""
+        """These partitions are ours, read from the committed offset, or from where the configuration says."""
         ...
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
@@ -59,7 +59,7 @@ class SliceConsumer(Protocol):
         *,
         done: Callable[[Mapping[TopicPartition, CommittedOffset], Exception | None], None] | None,
     ) -> None:
-        """Commit; with `done`, asynchronously, and `done` is called from a later `poll`; without, wait for it (bounded).
+        """Commit: with `done` asynchronously, `done` being called from a later `poll`; else wait for it, bounded.
 
         Raises:
             TransientError: The outcome is unknown, or the coordinator is away.

@@ -1,0 +1,288 @@
+"""A group member over confluent-kafka: slices out, commits with metadata in. Knows nothing of files and stores."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+)
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from streamsink.consume.failures import AWAY, FENCED, explain
+from streamsink.consume.protocol import CommittedOffset, PolledEnd, RebalanceListener
+from streamsink.consume.settings import consumer_settings, start_at_end
+from streamsink.consume.slices import group_messages, raw_slice
+from streamsink.errors import TerminalError, TransientError
+from streamsink.record import RawSlice, TopicPartition
+
+REQUEST_TIMEOUT_S = 15.0
+"""For committed offsets, watermarks and synchronous commits."""
+MISSING_TOPIC_S = 30.0
+"""How long a subscribed topic may be unknown before it counts as missing: a new one takes a moment to be known."""
+AWAY_S = 5.0
+"""How long no broker may answer before `poll` says so; librdkafka reconnects by itself all the while."""
+
+log = logging.getLogger("streamsink.consume")
+Done = Callable[[Mapping[TopicPartition, CommittedOffset], Exception | None], None]
+
+
+class KafkaSliceConsumer:
+    """See `SliceConsumer`. One thread owns it; librdkafka's own threads fetch ahead.
+
+    Args:
+        properties: librdkafka's, with `bootstrap.servers` and `group.id`.
+        topics: What to subscribe to, or empty with `topics_regex`.
+        topics_regex: A regular expression over topic names, or "".
+        listener: Hears of partitions coming and going.
+        poll_records_max: Records one poll gives at most.
+
+    Raises:
+        TerminalError: librdkafka refuses the properties.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, str],
+        *,
+        topics: Sequence[str],
+        topics_regex: str = "",
+        listener: RebalanceListener,
+        poll_records_max: int = 20_000,
+    ) -> None:
+        settings, ignored = consumer_settings(properties)
+        for key in ignored:
+            log.warning("consumer.override.%s is ignored: the sink's promise rests on its own value", key)
+        self._at_end = start_at_end(properties)
+        self._listener = listener
+        self._poll_records_max = poll_records_max
+        self._next: dict[TopicPartition, int] = {}
+        self._raised: BaseException | None = None
+        self._away_since_s: float | None = None
+        self._away_error: KafkaError | None = None
+        self._missing_since_s: dict[str, float] = {}
+        self._error_lock = threading.Lock()
+        self._terminal: KafkaError | None = None
+        config: dict[str, Any] = {**settings, "error_cb": self._error, "on_commit": self._on_commit}
+        self._waiting: list[tuple[Mapping[TopicPartition, CommittedOffset], Done]] = []
+        try:
+            self._consumer = Consumer(config, logger=logging.getLogger("streamsink.librdkafka"))
+        except KafkaException as error:
+            raise TerminalError(
+                f"the consumer can't be made: {error.args[0].str()}", hint="look at consumer.*"
+            ) from error
+        regex = topics_regex if topics_regex.startswith("^") or not topics_regex else f"^{topics_regex}"
+        self._topics = [regex] if regex else list(topics)
+        self._consumer.subscribe(
+            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def poll(self, *, timeout_s: float) -> tuple[list[RawSlice], list[PolledEnd]]:
+        """See `SliceConsumer.poll`."""
+        try:
+            messages = self._consumer.consume(self._poll_records_max, timeout_s)
+        except KafkaException as error:
+            raise explain(error.args[0], doing="polling") from error
+        if self._raised is not None:
+            raised, self._raised = self._raised, None
+            raise raised
+        ends: list[PolledEnd] = []
+        records = [message for message in messages if message.error() is None or self._event(message, ends)]
+        if messages:
+            self._away_since_s = None
+        slices = [self._slice(partition, group) for partition, group in group_messages(records).items()]
+        if not messages:
+            self._raise_what_lasts()
+        return [slice_ for slice_ in slices if slice_ is not None], ends
+
+    def _slice(self, partition: TopicPartition, messages: list[Message]) -> RawSlice | None:
+        start = self._next.get(partition)
+        if start is None:
+            return None
+        first = messages[0].offset() or 0
+        slice_ = raw_slice(partition, first if start < 0 else start, messages)
+        self._next[partition] = slice_.next_offset
+        return slice_
+
+    def _event(self, message: Message, ends: list[PolledEnd]) -> bool:
+        """What is not a record: the end of a partition, or an error."""
+        error = message.error()
+        assert error is not None
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        match error.code():
+            case KafkaError._PARTITION_EOF:  # noqa: SLF001
+                at = TopicPartition(topic or "", partition or 0)
+                if at in self._next and offset is not None:
+                    self._next[at] = max(self._next[at], offset)
+                    ends.append(PolledEnd(at, offset))
+            case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:  # noqa: SLF001
+                raise self._overtaken(TopicPartition(topic or "", partition or 0))
+            case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC | KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001
+                self._missing(topic or "?", error)
+            case code if code in AWAY:
+                self._error(error)
+            case _:
+                raise explain(error, doing=f"reading {topic}-{partition}")
+        return False
+
+    def _missing(self, topic: str, error: KafkaError) -> None:
+        since_s = self._missing_since_s.setdefault(topic, time.monotonic())
+        if time.monotonic() - since_s > MISSING_TOPIC_S or not self._next:
+            raise TransientError(
+                f"topic {topic} does not exist: {error.str()}", hint="create it, or correct the connector's topics"
+            )
+
+    def _overtaken(self, partition: TopicPartition) -> TerminalError:
+        at = self._next.get(partition, -1)
+        try:
+            low, high = self._consumer.get_watermark_offsets(
+                KafkaPartition(partition.topic, partition.partition), timeout=REQUEST_TIMEOUT_S
+            )
+        except KafkaException:
+            low, high = -1, -1
+        lost = f"retention has removed {low - at} records" if 0 <= at < low else "the topic has been made anew"
+        return TerminalError(
+            f"{partition}: the next offset to archive is {at}, but the broker has {low} to {high}: {lost}",
+            hint="to go on without them, stop the connector and set the group's offset to what the broker still has",
+        )
+
+    def _raise_what_lasts(self) -> None:
+        with self._error_lock:
+            terminal, self._terminal = self._terminal, None
+        if terminal is not None:
+            raise explain(terminal, doing="connecting to the broker")
+        if self._away_since_s is not None and time.monotonic() - self._away_since_s > AWAY_S:
+            assert self._away_error is not None
+            raise explain(self._away_error, doing="connecting to the broker")
+
+    def _error(self, error: KafkaError) -> None:
+        """Librdkafka's errors that belong to no message; called from its threads or from `poll`."""
+        explained = explain(error, doing="")
+        with self._error_lock:
+            if isinstance(explained, TerminalError) and error.code() not in FENCED:
+                self._terminal = error
+            elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+                self._away_since_s = self._away_since_s or time.monotonic()
+                self._away_error = error
+
+    def _on_assign(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+        try:
+            committed = consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S) if partitions else []
+            start_offset = OFFSET_END if self._at_end else OFFSET_BEGINNING
+            found: dict[TopicPartition, CommittedOffset] = {}
+            starts: list[KafkaPartition] = []
+            for at in committed:
+                if at.error is not None:
+                    raise explain(at.error, doing=f"reading the committed offset of {at.topic}-{at.partition}")  # noqa: TRY301
+                partition = TopicPartition(at.topic, at.partition)
+                known = at.offset >= 0
+                found[partition] = CommittedOffset(at.offset if known else None, at.metadata or "")
+                self._next[partition] = at.offset if known else -1
+                starts.append(KafkaPartition(at.topic, at.partition, at.offset if known else start_offset))
+            consumer.incremental_assign(starts)
+            self._listener.assigned(found)
+        except KafkaException as error:
+            self._raised = explain(error.args[0], doing="taking over partitions")
+        except Exception as error:  # noqa: BLE001 - librdkafka's callback would swallow it; poll raises it
+            self._raised = error
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+        self._leave(consumer, partitions, self._listener.revoked)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+        self._leave(consumer, partitions, self._listener.lost)
+
+    def _leave(
+        self,
+        consumer: Consumer,
+        partitions: list[KafkaPartition],
+        tell: Callable[[Iterable[TopicPartition]], None],
+    ) -> None:
+        leaving = [TopicPartition(at.topic, at.partition) for at in partitions]
+        try:
+            tell(leaving)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._raised = error
+        finally:
+            for partition in leaving:
+                self._next.pop(partition, None)
+        try:
+            consumer.incremental_unassign(partitions)
+        except KafkaException as error:
+            log.debug("partitions were gone already: %s", error)
+
+    def commit(self, offsets: Mapping[TopicPartition, CommittedOffset], *, done: Done | None) -> None:
+        """See `SliceConsumer.commit`."""
+        wanted = [
+            KafkaPartition(partition.topic, partition.partition, at.offset or 0, metadata=at.metadata)
+            for partition, at in offsets.items()
+        ]
+        try:
+            if done is not None:
+                self._consumer.commit(offsets=wanted, asynchronous=True)
+                self._waiting.append((offsets, done))
+                return
+            for at in self._consumer.commit(offsets=wanted, asynchronous=False) or []:
+                if at.error is not None:
+                    raise explain(at.error, doing=f"committing {at.topic}-{at.partition}")
+        except KafkaException as error:
+            raise explain(error.args[0], doing="committing") from error
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
+        """Called from `poll`, in the order of the commits."""
+        told = {TopicPartition(at.topic, at.partition): at for at in partitions}
+        for index, (offsets, done) in enumerate(self._waiting):
+            matches = all(name in told and told[name].offset == at.offset for name, at in offsets.items())
+            if matches:
+                del self._waiting[index]
+                failed = error or next((told[name].error for name in offsets if told[name].error), None)
+                done(offsets, explain(failed, doing="committing") if failed else None)
+                return
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        """See `SliceConsumer.pause`."""
+        self._consumer.pause(self._held(partitions))
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """See `SliceConsumer.resume`."""
+        self._consumer.resume(self._held(partitions))
+
+    def _held(self, partitions: Iterable[TopicPartition]) -> list[KafkaPartition]:
+        return [KafkaPartition(at.topic, at.partition) for at in partitions if at in self._next]
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """See `SliceConsumer.seek`: librdkafka drops what it fetched before, by version, even within a batch."""
+        try:
+            self._consumer.seek(KafkaPartition(partition.topic, partition.partition, offset))
+        except KafkaException as error:
+            raise explain(error.args[0], doing=f"seeking {partition} to {offset}") from error
+        self._next[partition] = offset
+
+    def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """See `SliceConsumer.end_offsets`."""
+        ends: dict[TopicPartition, int] = {}
+        for partition in partitions:
+            try:
+                _, high = self._consumer.get_watermark_offsets(
+                    KafkaPartition(partition.topic, partition.partition), cached=True
+                )
+            except KafkaException:
+                continue
+            if high >= 0:
+                ends[partition] = high
+        return ends
+
+    def close(self) -> None:
+        """See `SliceConsumer.close`: revokes what is held first, so that the listener can store and commit."""
+        self._consumer.close()
+        if self._raised is not None:
+            log.warning("while leaving the group: %s", self._raised)
