@@ -1,0 +1,121 @@
+"""Reads Connect's schema JSON (JsonConverter's form) as a shape. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from streamsink.decode import leaves
+from streamsink.decode.shape import Kind, Leaf, MisfitError, Shape, arrow_field, arrow_type, rendered, widened
+
+DEPTH_MAX = 64
+
+_LOGICAL = "org.apache.kafka.connect.data."
+_LEAVES: Mapping[str, Callable[[], Leaf]] = {
+    "boolean": leaves.boolean,
+    "int8": lambda: leaves.integer(8),
+    "int16": lambda: leaves.integer(16),
+    "int32": lambda: leaves.integer(32),
+    "int64": lambda: leaves.integer(64),
+    "float": lambda: leaves.floating(32),
+    "double": lambda: leaves.floating(64),
+    "bytes": leaves.binary,
+    "string": leaves.text,
+}
+_LOGICAL_LEAVES: Mapping[tuple[str, str], Callable[[], Leaf]] = {
+    ("Timestamp", "int64"): leaves.timestamp,
+    ("Date", "int32"): leaves.day,
+    ("Time", "int32"): leaves.time_of_day,
+}
+
+
+class SchemaError(ValueError):
+    """A document is not a schema that Connect's JsonConverter writes."""
+
+
+def shape_of(schema: Any, depth: int = 0) -> Shape:
+    """The declared shape of a schema document.
+
+    Raises:
+        SchemaError: Naming what the document lacks.
+    """
+    if not isinstance(schema, dict) or not isinstance(schema.get("type"), str):
+        raise SchemaError('a schema is an object with a "type"')
+    if depth > DEPTH_MAX:
+        raise SchemaError(f"schemas are nested more than {DEPTH_MAX} deep")
+    shape = replace(_bare(schema, depth), declared=True, required=not schema.get("optional", False))
+    if schema.get("default") is None:
+        return shape
+    try:
+        widened(replace(shape, required=False), schema["default"])
+    except MisfitError as error:
+        raise SchemaError(f"a default does not fit its type: {error}") from error
+    return replace(shape, default=schema["default"])
+
+
+def _bare(schema: dict[str, Any], depth: int) -> Shape:
+    match schema["type"]:
+        case "struct":
+            return Shape(Kind.STRUCT, fields=_fields(schema.get("fields"), depth))
+        case "array":
+            return Shape(Kind.LIST, item=shape_of(schema.get("items"), depth + 1))
+        case "map":
+            keys, values = shape_of(schema.get("keys"), depth + 1), shape_of(schema.get("values"), depth + 1)
+            return Shape(Kind.LEAF, leaf=_map(keys, values))
+    return Shape(Kind.LEAF, leaf=_leaf(schema))
+
+
+def _fields(fields: Any, depth: int) -> dict[str, Shape]:
+    if not isinstance(fields, list):
+        raise SchemaError('a struct schema has a list of "fields"')
+    shapes: dict[str, Shape] = {}
+    for document in fields:
+        name = document.get("field") if isinstance(document, dict) else None
+        if not isinstance(name, str) or name in shapes:
+            raise SchemaError('each field of a struct has a "field" name of its own')
+        shapes[name] = shape_of(document, depth + 1)
+    return shapes
+
+
+def _leaf(schema: dict[str, Any]) -> Leaf:
+    kind, name = schema["type"], str(schema.get("name") or "").removeprefix(_LOGICAL)
+    if name == "Decimal" and kind == "bytes":
+        return _decimal(schema)
+    make = _LOGICAL_LEAVES.get((name, kind)) or _LEAVES.get(kind)
+    if make is None:
+        raise SchemaError(f"{kind!r} is not one of Connect's types")
+    return make()
+
+
+def _decimal(schema: dict[str, Any]) -> Leaf:
+    parameters = schema.get("parameters")
+    try:
+        scale = int(parameters["scale"])  # type: ignore[index]
+    except (KeyError, TypeError, ValueError) as error:
+        raise SchemaError('a Decimal has a whole number as its parameter "scale"') from error
+    if not 0 <= scale <= leaves.DECIMAL_DIGITS_MAX:
+        raise SchemaError(f"a Decimal's scale is between 0 and {leaves.DECIMAL_DIGITS_MAX}")
+    return leaves.decimal(scale)
+
+
+def _map(keys: Shape, values: Shape) -> Leaf:
+    entry = arrow_field("value", values)
+
+    def read(value: Any) -> list[tuple[object, object]]:
+        pairs = list(value.items()) if isinstance(value, dict) else value
+        if not isinstance(pairs, list) or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            raise MisfitError("a declared map is an object, or an array of pairs")
+        if any(key is None for key, _ in pairs):
+            raise MisfitError("a declared map has no null key")
+        return [(_strict(keys, key), _strict(values, member)) for key, member in pairs]
+
+    return Leaf(pa.map_(pa.field("key", arrow_type(keys), nullable=False), entry), read, None)
+
+
+def _strict(shape: Shape, value: Any) -> object:
+    if widened(shape, value) is not shape:
+        raise MisfitError("a map's value has a field its schema does not declare")
+    return rendered(shape, value)

@@ -1,0 +1,219 @@
+"""Turns a topic's JSON values into columns of its widening shape; fast where that is certain, exact everywhere else.
+
+A slice is read in rounds: whatever the fast reader doubts is halved until small and read exactly, which may widen the
+shape; then the slice is read again in the wider shape. The last round widens nothing, so all its rows agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from streamsink.decode import json_text
+from streamsink.decode.json_fast import DoubtError, FastReader
+from streamsink.decode.json_record import RecordReader
+from streamsink.decode.json_text import NotJsonError
+from streamsink.decode.shape import (
+    UNKNOWN,
+    Kind,
+    MisfitError,
+    Shape,
+    arrow_field,
+    arrow_type,
+    check_required,
+    is_plain,
+    joined,
+    rendered,
+    widened,
+)
+
+REST = "_rest"
+"""Column for the fields beyond `value.columns.max`: a JSON object's text."""
+
+PART_ROWS = 256
+"""Parts up to this size are not halved further."""
+
+DOUBTS_MAX = 16
+"""After so many doubts in one round the rest of a slice is read exactly."""
+
+_REST_SHAPE = Shape(Kind.TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRules:
+    """What columns values may become.
+
+    Args:
+        declared: Columns known beforehand, a struct.
+        schemas_enable: Whether values are Connect's `{"schema", "payload"}`.
+        columns_max: How many columns values may add up to; fields beyond go to `_rest`.
+        always: Names that get a column even so.
+        wanted: Read just these fields, dots for nested ones; all if None.
+    """
+
+    declared: Shape
+    schemas_enable: bool = False
+    columns_max: int = 1000
+    always: frozenset[str] = frozenset()
+    wanted: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One row a value, null in every column where the value is null or bad; `bad` says why by row."""
+
+    arrays: list[pa.Array]
+    fields: list[pa.Field]
+    bad: dict[int, str]
+
+
+class JsonColumns:
+    """The columns of one topic. Not thread-safe."""
+
+    def __init__(self, rules: JsonRules, *, fast: bool = True) -> None:
+        self._rules = rules
+        self._fast = fast
+        self._records = RecordReader(schemas_enable=rules.schemas_enable, wanted=rules.wanted)
+        self._shape = rules.declared
+        self._rest = False
+        self._reader: FastReader | None = None
+        self._reader_shape: Shape | None = None
+        self._learned = False
+
+    def read(self, values: pa.Array) -> Columns:
+        """The columns of a slice's values, all in the shape the topic has after them."""
+        if not self._learned and self._fast and len(values) > PART_ROWS:
+            self._observe(values.slice(0, PART_ROWS), {}, 0)
+            self._learned = True
+        while True:
+            before = self._shape, self._rest
+            bad: dict[int, str] = {}
+            parts = self._read_parts(values, bad)
+            if parts is not None and before == (self._shape, self._rest):
+                return Columns(self._joined(parts), self._fields(), bad)
+
+    def _fields(self) -> list[pa.Field]:
+        fields = [arrow_field(name, child) for name, child in self._shape.fields.items()]
+        return [*fields, arrow_field(REST, _REST_SHAPE)] if self._rest else fields
+
+    def _joined(self, parts: list[list[pa.Array]]) -> list[pa.Array]:
+        if len(parts) == 1:
+            return parts[0]
+        return [pa.concat_arrays([part[column] for part in parts]) for column in range(len(self._fields()))]
+
+    def _read_parts(self, values: pa.Array, bad: dict[int, str]) -> list[list[pa.Array]] | None:
+        """The slice in parts, or None where the shape widened on the way."""
+        start_shape, start_rest = self._shape, self._rest
+        parts: list[list[pa.Array]] = []
+        pending = [(0, len(values))]
+        doubts = 0
+        while pending:
+            low, high = pending.pop()
+            part = values.slice(low, high - low)
+            trying = self._fast and doubts < DOUBTS_MAX
+            arrays = self._read_fast(part) if trying else None
+            if arrays is None and trying and high - low > PART_ROWS:
+                doubts += 1
+                middle = (low + high) // 2
+                pending += [(middle, high), (low, middle)]
+                continue
+            if arrays is None:
+                rows = self._observe(part, bad, low)
+                if self._shape is start_shape and self._rest == start_rest:
+                    arrays = self._render(rows)
+            if arrays is not None:
+                parts.append(arrays)
+        widened_meanwhile = self._shape is not start_shape or self._rest != start_rest
+        return None if widened_meanwhile else parts
+
+    def _read_fast(self, part: pa.Array) -> list[pa.Array] | None:
+        dense = part.drop_null() if part.null_count else part
+        reader = self._fast_reader()
+        if not reader.usable:
+            return None
+        try:
+            if self._rules.schemas_enable and len(dense):
+                stripped = self._records.stripped(dense)
+                if stripped is None or stripped[1] not in {None, self._shape}:
+                    return None
+                dense = stripped[0]
+            arrays = reader.read(dense)
+        except DoubtError:
+            return None
+        if part.null_count:
+            known = part.is_valid().to_numpy(zero_copy_only=False)
+            rows = pa.array(np.cumsum(known) - 1, mask=~known)
+            arrays = [array.take(rows) for array in arrays]
+        return [*arrays, pa.nulls(len(part), pa.string())] if self._rest else arrays
+
+    def _fast_reader(self) -> FastReader:
+        if self._reader is None or self._reader_shape is not self._shape:
+            self._reader = FastReader(self._shape, others_ignored=self._rules.wanted is not None)
+            self._reader_shape = self._shape
+        return self._reader
+
+    def _observe(self, part: pa.Array, bad: dict[int, str], first: int) -> list[dict[str, Any] | None]:
+        """The part's records, the shape widened for them; None where the value is null or bad."""
+        rows: list[dict[str, Any] | None] = []
+        for row, raw in enumerate(part.to_pylist(), first):
+            record: dict[str, Any] | None = None
+            if raw is not None:
+                try:
+                    record, declared = self._records.read(raw)
+                    self._widen(record, declared)
+                except (NotJsonError, MisfitError) as error:
+                    bad[row] = str(error)
+                    record = None
+            rows.append(record)
+        return rows
+
+    def _widen(self, record: dict[str, Any] | None, declared: Shape | None) -> None:
+        shape, rest = self._shape, self._rest
+        if declared is not None:
+            shape = joined(shape, declared) if shape.fields else declared
+        if record is None:
+            return self._become(shape, rest=rest)
+        changed: dict[str, Shape] = {}
+        for name, value in record.items():
+            before = shape.fields.get(name)
+            if before is None and not self._admitted(name, len(shape.fields) + len(changed)):
+                rest = True
+                continue
+            after = _widened_field(name, UNKNOWN if before is None else before, value)
+            if after is not before:
+                changed[name] = after
+        if self._rules.wanted is None:
+            check_required(shape.fields, record)
+        return self._become(replace(shape, fields={**shape.fields, **changed}) if changed else shape, rest=rest)
+
+    def _become(self, shape: Shape, *, rest: bool) -> None:
+        self._shape, self._rest = shape, rest
+
+    def _admitted(self, name: str, columns: int) -> bool:
+        return name in self._rules.always or (name != REST and columns < self._rules.columns_max)
+
+    def _render(self, rows: list[dict[str, Any] | None]) -> list[pa.Array]:
+        arrays = []
+        for name, child in self._shape.fields.items():
+            if is_plain(child):
+                column = [None if row is None else row.get(name) for row in rows]
+            else:
+                column = [None if row is None else rendered(child, row.get(name)) for row in rows]
+            arrays.append(pa.array(column, type=arrow_type(child)))
+        if self._rest:
+            arrays.append(pa.array([self._rest_of(row) for row in rows], type=pa.string()))
+        return arrays
+
+    def _rest_of(self, row: dict[str, Any] | None) -> str | None:
+        rest = {name: value for name, value in (row or {}).items() if name not in self._shape.fields}
+        return json_text.write(rest) if rest else None
+
+
+def _widened_field(name: str, shape: Shape, value: object) -> Shape:
+    try:
+        return widened(shape, value, 1)
+    except MisfitError as error:
+        raise MisfitError(f"field {name!r}: {error}") from error

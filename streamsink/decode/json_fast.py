@@ -1,0 +1,160 @@
+"""Parses many JSON objects at once with Arrow's reader, or raises `DoubtError`; never returns rows that may be wrong.
+
+Arrow's reader takes a stream of documents, whose ends need not be the ends of the records. Three facts tie them:
+
+* every value begins with `{` and ends with `}`, and newlines stand between values; inside a document `}` newline `{`
+  is never valid (a string holds no bare newline), so no document spans two values and each value holds at least one;
+* the number of documents read equals the number of values, so each value holds exactly one;
+* nothing after a NUL byte could go unread, since there is none.
+
+What the reader would take but JSON forbids or a double can't hold (NaN, infinities, integers past 2**53 in a double,
+invalid UTF-8) is looked for as well. Doubt costs time only: the exact reader then decides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from streamsink.decode.json_text import DOUBLE_EXACT_MAX
+from streamsink.decode.shape import EMPTY_STRUCT, Kind, Shape, arrow_type
+
+BYTES_MAX = 1 << 28
+"""Values that are longer together are taken in parts."""
+
+_OPEN, _CLOSE = ord("{"), ord("}")
+_SPACES = np.frombuffer(b" \t\r\n", np.uint8)
+_SPACES_MAX = 4
+
+
+class DoubtError(Exception):
+    """Arrow's reader can't be trusted with these values."""
+
+
+class FastReader:
+    """Reads values of one shape.
+
+    Args:
+        shape: A struct shape.
+        others_ignored: Whether fields the shape lacks are left out, instead of raising doubt.
+    """
+
+    def __init__(self, shape: Shape, *, others_ignored: bool) -> None:
+        wires = {name: wire_type(child) for name, child in shape.fields.items()}
+        self.usable = all(wire is not None for wire in wires.values())
+        self._types = {name: arrow_type(child) for name, child in shape.fields.items()}
+        self._required = [name for name, child in shape.fields.items() if child.required]
+        self._others_ignored = others_ignored
+        if self.usable:
+            self._options = pj.ParseOptions(
+                explicit_schema=pa.schema(list(wires.items())),
+                newlines_in_values=True,
+                unexpected_field_behavior="ignore" if others_ignored else "error",
+            )
+
+    def read(self, values: pa.Array) -> list[pa.Array]:
+        """One array a field, one row a value.
+
+        Args:
+            values: Binary, none null.
+
+        Raises:
+            DoubtError: The exact reader must decide.
+        """
+        if len(values) == 0:
+            return [pa.nulls(0, kind) for kind in self._types.values()]
+        if not self.usable or not _look_like_objects(values):
+            raise DoubtError
+        joined = _joined(values)
+        if _found(joined, b"\0") or (self._others_ignored and (_found(joined, b"NaN") or _found(joined, b"Inf"))):
+            raise DoubtError
+        read_options = pj.ReadOptions(use_threads=False, block_size=joined.size + 1)
+        try:
+            table = pj.read_json(pa.BufferReader(joined), read_options=read_options, parse_options=self._options)
+        except pa.ArrowException as error:
+            raise DoubtError from error
+        if table.num_rows != len(values):
+            raise DoubtError
+        return [self._checked(name, table.column(name)) for name in self._types]
+
+    def _checked(self, name: str, column: pa.ChunkedArray) -> pa.Array:
+        array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        if not _doubles_exact(array) or (array.null_count and name in self._required):
+            raise DoubtError
+        wanted = self._types[name]
+        return array if array.type == wanted else array.cast(wanted)
+
+
+def wire_type(shape: Shape, depth: int = 0) -> pa.DataType | None:
+    """What Arrow's reader can read values of the shape as; None where only the exact reader can."""
+    if shape.default is not None or (shape.required and depth > 0) or shape.kind is Kind.TEXT:
+        return None
+    if shape.leaf is not None:
+        return shape.leaf.wire
+    if shape.item is not None:
+        item = wire_type(shape.item, depth + 1)
+        return None if item is None else pa.list_(item)
+    if shape.kind is Kind.STRUCT:
+        fields = [(name, wire_type(child, depth + 1)) for name, child in shape.fields.items()]
+        known = all(wire is not None for _, wire in fields)
+        return (pa.struct(fields) if fields else EMPTY_STRUCT) if known else None
+    return arrow_type(shape)
+
+
+def _look_like_objects(values: pa.Array) -> bool:
+    if pc.min(pc.binary_length(values)).as_py() < 2:
+        return False
+    offsets, data = _buffers(values)
+    if not bool((data[offsets[:-1]] == _OPEN).all()):
+        return False
+    ends = offsets[1:] - 1
+    for _ in range(_SPACES_MAX):
+        open_ended = ends[data[ends] != _CLOSE]
+        if len(open_ended) == 0:
+            break
+        if not bool(np.isin(data[open_ended], _SPACES).all()):
+            return False
+        ends = open_ended - 1
+    else:
+        return False
+    try:
+        values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _buffers(values: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    _, offsets, data = values.buffers()
+    first = values.offset
+    return np.frombuffer(offsets, np.int32)[first : first + len(values) + 1], np.frombuffer(data, np.uint8)
+
+
+def _joined(values: pa.Array) -> pa.Buffer:
+    if values.nbytes > BYTES_MAX:
+        raise DoubtError
+    as_one_list = pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), values)
+    joined: pa.Buffer = pc.binary_join(as_one_list, b"\n")[0].as_buffer()
+    return joined
+
+
+def _found(joined: pa.Buffer, word: bytes) -> bool:
+    whole = pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(np.array([0, joined.size], np.int32)), joined])
+    return bool(pc.find_substring(whole, word)[0].as_py() >= 0)
+
+
+def _doubles_exact(array: pa.Array) -> bool:
+    kind = array.type
+    if pa.types.is_floating(kind):
+        if array.null_count == len(array):
+            return True
+        known = np.abs(array.drop_null().to_numpy(zero_copy_only=False))
+        return bool((known < DOUBLE_EXACT_MAX).all())
+    if pa.types.is_list(kind):
+        return _doubles_exact(array.flatten())
+    if pa.types.is_struct(kind):
+        return all(_doubles_exact(child) for child in array.flatten())
+    return True

@@ -1,0 +1,177 @@
+"""Turns one JSON value into a record: its top-level fields, and the schema it came with. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streamsink.decode import json_text
+from streamsink.decode.connect_schema import SchemaError, shape_of
+from streamsink.decode.json_text import JsonText, NotJsonError
+from streamsink.decode.shape import Kind, Shape, widened
+
+VALUE_FIELD = "value"
+"""Where a value goes that is no object."""
+
+NESTING_MAX = 200
+"""Documents nested deeper are refused: they could not be written as JSON text again."""
+
+_SCHEMAS_MAX = 1_000
+_ENVELOPE_KEYS = {"schema", "payload"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Declared:
+    """A schema that values came with: of the whole payload, and of the columns it becomes."""
+
+    payload: Shape
+    columns: Shape
+
+
+class RecordReader:
+    """Reads values one by one, exactly.
+
+    Args:
+        schemas_enable: Whether values are Connect's `{"schema", "payload"}`.
+        wanted: Fields to keep, dots for nested ones; all if None.
+    """
+
+    def __init__(self, *, schemas_enable: bool, wanted: tuple[str, ...] | None) -> None:
+        self.schemas_enable = schemas_enable
+        self._wanted = wanted
+        self._declared: dict[bytes, Declared] = {}
+        self._prefix = b""
+        self._prefix_columns: Shape | None = None
+
+    def read(self, raw: bytes) -> tuple[dict[str, Any] | None, Shape | None]:
+        """The record (None for JSON's null), and the shape its own schema declares, if it has one.
+
+        Raises:
+            NotJsonError: The value is not one JSON document, or no schema envelope.
+            MisfitError: The payload does not fit its own schema.
+        """
+        document = json_text.read(raw)
+        if raw.count(b"[") + raw.count(b"{") > NESTING_MAX:
+            _check_nesting(document)
+        if not self.schemas_enable:
+            return self._kept(_schemaless(document)), None
+        if not isinstance(document, dict) or document.keys() != _ENVELOPE_KEYS:
+            raise NotJsonError('not an object of exactly the fields "schema" and "payload", as schemas.enable wants')
+        payload = document["payload"]
+        if document["schema"] is None:
+            return self._kept(_schemaless(payload)), None
+        declared = self._of_schema(document["schema"])
+        widened(declared.payload, payload)
+        if payload is None and declared.payload.default is not None:
+            payload = declared.payload.default
+        if payload is None:
+            return None, declared.columns
+        record = payload if declared.payload.kind is Kind.STRUCT else {VALUE_FIELD: payload}
+        return self._kept(record), declared.columns
+
+    def stripped(self, values: pa.Array) -> tuple[pa.Array, Shape | None] | None:
+        """The payloads' bytes, and the columns' shape, where all values begin with the same schema; else None."""
+        prefix = self._prefix
+        if not prefix or not values[0].as_py().startswith(prefix):
+            prefix = self._learn_prefix(values[0].as_py())
+        if not prefix or not pc.all(pc.starts_with(values, prefix)).as_py():
+            return None
+        if not pc.all(pc.ends_with(values, b"}")).as_py():
+            return None
+        return pc.binary_slice(values, len(prefix), -1), self._prefix_columns
+
+    def _learn_prefix(self, raw: bytes) -> bytes:
+        """The bytes up to a payload that ends the document, if they read as a whole schema before it."""
+        mark = b'"payload":'
+        start = raw.find(mark)
+        while start >= 0:
+            prefix = raw[: start + len(mark)]
+            try:
+                document = orjson.loads(prefix + b"null}")
+                if document.keys() == _ENVELOPE_KEYS and document["payload"] is None:
+                    schema = document["schema"]
+                    declared = None if schema is None else self._of_schema(schema)
+                    if declared is not None and declared.payload.kind is not Kind.STRUCT:
+                        return b""
+                    self._prefix, self._prefix_columns = prefix, None if declared is None else declared.columns
+                    return prefix
+            except (ValueError, AttributeError):
+                pass
+            start = raw.find(mark, start + 1)
+        return b""
+
+    def _of_schema(self, schema: object) -> Declared:
+        key = orjson.dumps(schema)
+        declared = self._declared.get(key)
+        if declared is None:
+            try:
+                payload = shape_of(schema)
+            except SchemaError as error:
+                raise NotJsonError(f"no usable schema: {error}") from error
+            columns = payload if payload.kind is Kind.STRUCT else Shape(Kind.STRUCT, fields={VALUE_FIELD: payload})
+            declared = Declared(payload, self._pruned(columns))
+            if len(self._declared) >= _SCHEMAS_MAX:
+                self._declared.clear()
+            self._declared[key] = declared
+        return declared
+
+    def _kept(self, record: dict[str, Any] | None) -> dict[str, Any] | None:
+        if record is None or self._wanted is None:
+            return record
+        kept: dict[str, Any] = {}
+        for path in self._wanted:
+            if path in record:
+                kept[path] = record[path]
+        for path in self._wanted:
+            _keep_nested(record, kept, path.split("."))
+        return kept
+
+    def _pruned(self, shape: Shape) -> Shape:
+        if self._wanted is None:
+            return shape
+        heads = {path.split(".")[0] for path in self._wanted} | set(self._wanted)
+        fields = {name: child for name, child in shape.fields.items() if name in heads}
+        return replace(shape, fields={name: _lenient(child) for name, child in fields.items()})
+
+
+def _schemaless(document: Any) -> dict[str, Any] | None:
+    if document is None or isinstance(document, dict):
+        return document
+    return {VALUE_FIELD: JsonText(json_text.write(document))}
+
+
+def _keep_nested(record: dict[str, Any], kept: dict[str, Any], steps: list[str]) -> None:
+    if len(steps) < 2:
+        return
+    for step in steps[:-1]:
+        member = record.get(step)
+        if not isinstance(member, dict):
+            return
+        record, kept = member, kept.setdefault(step, {})
+    if steps[-1] in record:
+        kept[steps[-1]] = record[steps[-1]]
+
+
+def _lenient(shape: Shape) -> Shape:
+    """The shape without demands, for records that keep a part of their fields."""
+    fields = {name: _lenient(child) for name, child in shape.fields.items()}
+    return replace(shape, fields=fields, required=False)
+
+
+def _check_nesting(document: object) -> None:
+    level = [document]
+    for _ in range(NESTING_MAX):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return
+    raise NotJsonError(f"nested more than {NESTING_MAX} levels deep")
+
+
+def _children(parent: object) -> list[Any]:
+    if isinstance(parent, dict):
+        return list(parent.values())
+    return parent if isinstance(parent, list) else []
