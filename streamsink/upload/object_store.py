@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
@@ -155,11 +156,26 @@ class ObjectStore:
             if writing:
                 return TerminalError(f"{self.url}: the bucket does not exist", hint="create it, or correct archive.url")
             return ObjectMissingError(f"no object {name} in {self.url}")
+        if _refused(text):
+            return TerminalError(
+                message, hint="the store refuses this for good; look at archive.url and archive.option.*"
+            )
         return TransientError(message, hint="the store may be busy or away; this is tried again")
 
 
+def _refused(text: str) -> bool:
+    """Whether a 4xx answer will stay the same: all but those that ask for patience."""
+    status = re.search(r"status code: (4\d\d)", text)
+    if status is None or status.group(1) in {"408", "409", "412", "425", "429"}:
+        return False
+    return not any(word in text for word in ("RequestTimeout", "SlowDown", "OperationAborted"))
+
+
 def _one_line(text: str) -> str:
-    """The part of obstore's message that a person wants; its debug output follows after a blank line."""
+    """What a person wants of obstore's message: the store's own code and words, else all before the debug output."""
+    said = re.search(r"<Code>(.*?)</Code>\s*<Message>(.*?)</Message>", text, re.DOTALL)
+    if said is not None:
+        return f"{said.group(1)}: {said.group(2)}"
     return " ".join(text.split("Debug source:", maxsplit=1)[0].split())[:500]
 
 

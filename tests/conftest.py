@@ -1,0 +1,35 @@
+"""Fixtures every test may use: real servers, started once a session, on 127.0.0.1, ended with it."""
+
+import itertools
+import uuid
+
+import pytest
+
+from tests.servers.kafka import KafkaServer
+from tests.servers.seaweedfs import SeaweedServer
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    """A real broker."""
+    server = KafkaServer(tmp_path_factory.mktemp("kafka"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory):
+    """A real S3 server."""
+    server = SeaweedServer(tmp_path_factory.mktemp("seaweedfs"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def unique():
+    """A name no other test has."""
+    return f"t{next(_numbers)}-{uuid.uuid4().hex[:8]}"

