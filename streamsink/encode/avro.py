@@ -1,4 +1,4 @@
-"""Avro object containers: blocks encoded as rows come, the header with our entries written last. Writes to memory only."""
+"""Avro object containers: blocks as rows come, the header with our entries at the end. Writes to memory only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.avro_rows import encode_rows, varint
 from streamsink.encode.avro_schema import to_avro
-from streamsink.encode.cells import cuts, layout, pieces
+from streamsink.encode.cells import cuts, layout, packed, pieces, size_bytes
 from streamsink.encode.chunks import Chunks, seal
 from streamsink.encode.footer import ARROW_SCHEMA, schema_to_text
 from streamsink.encode.protocol import EncodedFile, FileWriter
@@ -86,14 +86,15 @@ class AvroEncoder:
     def expansion(self, rows: pa.RecordBatch) -> float:
         """See `GroupEncoder.expansion`."""
         sample = rows.slice(0, SAMPLE_ROWS)
-        return int(layout(encode_rows(sample))[0][-1]) / max(1, sample.nbytes)
+        return size_bytes(encode_rows(sample)) / max(1, int(sample.nbytes))
 
     def encode(self, group: pa.Table) -> None:
         """See `GroupEncoder.encode`."""
         for piece in pieces(group, PIECE_BYTES):
-            starts, data = layout(encode_rows(piece))
+            rows = encode_rows(piece)
+            starts, data = layout(rows)[0], packed(rows)
             for first, stop in cuts(starts, BLOCK_BYTES):
-                block = compress(memoryview(data)[starts[first] : starts[stop]], self._encoding)
+                block = compress(data[starts[first] : starts[stop]], self._encoding)
                 self._chunks.write(_long(stop - first) + _long(len(block)))
                 self._chunks.write(block)
                 self._chunks.write(self._sync)

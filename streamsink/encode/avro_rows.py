@@ -93,14 +93,17 @@ def _value(column: pa.Array) -> list[Part]:
     if is_text(type_) or is_bytes(type_):
         cells = binary(column)
         return [varint(pc.binary_length(cells).to_numpy(zero_copy_only=False)), cells]
+    return [_scalar(column)] if not _is_decimal(type_) else _decimal(column)
+
+
+def _scalar(column: pa.Array) -> pa.BinaryArray:
+    type_ = column.type
     if types.is_floating(type_):
         wide = types.is_float64(type_)
-        return [from_fixed(numbers(column, "<f8" if wide else "<f4"), 8 if wide else 4)]
+        return from_fixed(numbers(column, "<f8" if wide else "<f4"), 8 if wide else 4)
     if types.is_boolean(type_):
-        return [from_fixed(numbers(column.cast(pa.uint8()), np.uint8), 1)]
-    if types.is_decimal(type_) or types.is_uint64(type_):
-        return _decimal(column)
-    return [varint(numbers(_whole(column), np.int64))]
+        return from_fixed(numbers(column.cast(pa.uint8()), np.uint8), 1)
+    return varint(numbers(_whole(column), np.int64))
 
 
 def _list(column: pa.Array) -> list[Part]:
@@ -111,6 +114,10 @@ def _list(column: pa.Array) -> list[Part]:
     if not counts.any():
         return [b"\x00"]
     return [choose(pa.array(counts > 0), join([varint(counts), cells, b"\x00"], len(column)), b"\x00")]
+
+
+def _is_decimal(type_: pa.DataType) -> bool:
+    return bool(types.is_decimal(type_) or types.is_uint64(type_))
 
 
 def _decimal(column: pa.Array) -> list[Part]:

@@ -1,18 +1,19 @@
 """Bytes by row: cells are binary arrays, one cell for each row, joined into rows in bulk. Knows no format.
 
-A row is written as the parts it consists of, in order: a part is a binary array, or bytes that are the same in each row.
+A row is written as the parts it consists of, in order: each a binary array, or bytes that are the same in each row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Part = pa.BinaryArray | bytes
+Part: TypeAlias = pa.BinaryArray | bytes
 """One cell for each row, or the same bytes for all."""
 
 Int64s = npt.NDArray[np.int64]
@@ -71,6 +72,16 @@ def list_lengths(lists: pa.Array) -> Int64s:
     return lengths
 
 
+def packed(cells: pa.BinaryArray) -> memoryview:
+    """The contiguous bytes of all cells."""
+    return memoryview(layout(cells)[1].data)
+
+
+def size_bytes(cells: pa.BinaryArray) -> int:
+    """How many bytes all cells have."""
+    return int(layout(cells)[0][-1])
+
+
 def layout(cells: pa.BinaryArray) -> tuple[Int64s, Bytes]:
     """Where each cell starts, and where the last ends, in the contiguous bytes that follow."""
     if not len(cells):
@@ -97,7 +108,8 @@ def plain(values: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(type_):
         return values.dictionary_decode()
     if pa.types.is_map(type_):
-        return values.cast(pa.list_(pa.struct([type_.key_field, type_.item_field])))
+        entry = pa.field("entry", pa.struct([type_.key_field, type_.item_field]), nullable=False)
+        return values.cast(pa.list_(entry))
     if pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_):
         return values.cast(pa.list_(type_.value_field))
     return values

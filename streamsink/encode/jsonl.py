@@ -1,78 +1,79 @@
-"""Row groups to JSON Lines, in memory. Bytes become base64 text; the kinds are told where JSON can't.
-
-The one format with Python per record: Arrow has no JSON writer. `_kafka` says `value_encoding` where the value column
-holds bytes, so that a reader needs no schema.
-"""
+"""JSON Lines: one object a line, `_kafka` first, as a stream of compressed members. Writes to memory only."""
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.types as pt
 
-from streamsink.encode.frames import COMPRESS
-from streamsink.encode.protocol import EncodedFile, seal
-from streamsink.record import ENVELOPE
+from streamsink.config.sink import Encoding, Rotation
+from streamsink.encode.cells import packed, pieces, size_bytes
+from streamsink.encode.chunks import Chunks, seal
+from streamsink.encode.footer import ARROW_SCHEMA, schema_to_text
+from streamsink.encode.json_rows import encode_rows
+from streamsink.encode.protocol import EncodedFile, FileWriter
+from streamsink.encode.stream import SUFFIXES, compress
+from streamsink.encode.writer import GroupWriter
 
-BASE64 = "base64"
-VALUE_ENCODING = "value_encoding"
+PIECE_BYTES = 4 * 1024 * 1024
+SAMPLE_ROWS = 64
+
+
+class JsonLinesFormat:
+    """JSON Lines. What its lines can't say is in the sidecar: the footer entries, and the columns' types.
+
+    Args:
+        encoding: Codec, level and how many rows make a member.
+        rotation: Says how large objects may become.
+    """
+
+    keeps_footer = False
+
+    def __init__(self, encoding: Encoding, rotation: Rotation) -> None:
+        self.extension = f".json{SUFFIXES[encoding.codec]}"
+        self._encoding = encoding
+        self._rotation = rotation
+
+    def open(self, schema: pa.Schema, *, identity: str) -> FileWriter:  # noqa: ARG002 - nothing here is arbitrary
+        """See `Format.open`."""
+        return GroupWriter(JsonLinesEncoder(schema, self._encoding), schema, self._encoding, self._rotation)
 
 
 class JsonLinesEncoder:
-    """One JSON Lines file; a frame a row group.
+    """One JSON Lines file.
 
     Args:
         schema: Of all rows.
-        codec: `none`, `gzip` or `zstd`.
-        level: The codec's level, None for its default.
+        encoding: Codec and level.
     """
 
-    def __init__(self, schema: pa.Schema, codec: str, level: int | None) -> None:
-        self._codec = codec
-        self._level = level
-        self._frames: list[bytes] = []
-        self._raw_value = "value" in schema.names and pt.is_binary(schema.field("value").type)
-        self.encoded_bytes = 0
+    def __init__(self, schema: pa.Schema, encoding: Encoding) -> None:
+        self._schema = schema
+        self._encoding = encoding
+        self._chunks = Chunks()
 
-    def encode(self, rows: pa.Table) -> None:
-        """Write a frame of lines."""
-        lines = bytearray()
-        for batch in rows.to_batches(max_chunksize=1000):
-            for row in _plain(batch).to_pylist():
-                if self._raw_value and ENVELOPE in row:
-                    row[ENVELOPE][VALUE_ENCODING] = BASE64
-                lines += orjson.dumps(row, default=_default, option=orjson.OPT_APPEND_NEWLINE)
-        frame = COMPRESS[self._codec](bytes(lines), self._level)
-        self._frames.append(frame)
-        self.encoded_bytes += len(frame)
+    @property
+    def encoded_bytes(self) -> int:
+        """See `GroupEncoder.encoded_bytes`."""
+        return self._chunks.size_bytes
 
-    def finish(self, footer: Mapping[str, str]) -> EncodedFile:  # noqa: ARG002 - the lines have no place for it
-        """Join the frames."""
-        return seal(memoryview(b"".join(self._frames)), self_describing=False)
+    @property
+    def memory_bytes(self) -> int:
+        """See `GroupEncoder.memory_bytes`."""
+        return self._chunks.memory_bytes
 
+    def expansion(self, rows: pa.RecordBatch) -> float:
+        """See `GroupEncoder.expansion`."""
+        sample = rows.slice(0, SAMPLE_ROWS)
+        return size_bytes(encode_rows(sample)) / max(1, int(sample.nbytes))
 
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Record times of the envelope as numbers: milliseconds, as Kafka has them."""
-    if ENVELOPE not in batch.schema.names:
-        return batch
-    at = batch.schema.get_field_index(ENVELOPE)
-    envelope = batch.column(at)
-    columns = [
-        child.cast(pa.int64()) if pt.is_timestamp(child.type) else child
-        for child in (envelope.field(i) for i in range(envelope.type.num_fields))
-    ]
-    names = [envelope.type.field(i).name for i in range(envelope.type.num_fields)]
-    return batch.set_column(at, ENVELOPE, pa.StructArray.from_arrays(columns, names=names))
+    def encode(self, group: pa.Table) -> None:
+        """See `GroupEncoder.encode`."""
+        for piece in pieces(group, PIECE_BYTES):
+            self._chunks.write(compress(packed(encode_rows(piece)), self._encoding))
 
-
-def _default(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value)
+    def finish(self, footer: Mapping[str, str]) -> EncodedFile:
+        """See `GroupEncoder.finish`."""
+        sidecar = {**dict(sorted(footer.items())), ARROW_SCHEMA: schema_to_text(self._schema)}
+        return seal(self._chunks.take(), orjson.dumps(sidecar))

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.chunks import Chunks, seal
+from streamsink.encode.nested import PLACEHOLDER, schema_with_leaves
 from streamsink.encode.protocol import EncodedFile, FileWriter
 from streamsink.encode.writer import GroupWriter
 from streamsink.record import ENVELOPE
@@ -74,7 +75,7 @@ class ParquetEncoder:
     """
 
     def __init__(self, schema: pa.Schema, encoding: Encoding) -> None:
-        self._schema = storable(schema)
+        self._schema = schema_with_leaves(schema, _storable)
         self._cast = not self._schema.equals(schema)
         self._encoding = encoding
         self._chunks = Chunks()
@@ -124,29 +125,14 @@ class ParquetEncoder:
                 column_encoding={path: "DELTA_BINARY_PACKED" for path in self._leaves if path in rising} or None,
                 dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
                 write_statistics=True,
+                write_page_checksum=True,
                 store_schema=True,
             )
         return self._writer
 
 
-def storable(schema: pa.Schema) -> pa.Schema:
-    """The schema as Parquet can hold it: a struct without fields gets one that is always null."""
-    return pa.schema([field.with_type(_storable(field.type)) for field in schema], metadata=schema.metadata)
-
-
 def _storable(type_: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(type_):
-        fields = [type_.field(index) for index in range(type_.num_fields)]
-        return pa.struct(
-            [field.with_type(_storable(field.type)) for field in fields] or [pa.field("_empty", pa.null())]
-        )
-    if pa.types.is_map(type_):
-        return pa.map_(type_.key_field, type_.item_field.with_type(_storable(type_.item_type)))
-    if pa.types.is_large_list(type_):
-        return pa.large_list(type_.value_field.with_type(_storable(type_.value_type)))
-    if pa.types.is_list(type_):
-        return pa.list_(type_.value_field.with_type(_storable(type_.value_type)))
-    return type_
+    return PLACEHOLDER if pa.types.is_struct(type_) else type_
 
 
 def leaf_paths(schema: pa.Schema) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class EncodedFile:
-    """A finished file: its bytes and what may be asked of them. `sidecar` is what a footerless format must keep beside."""
+    """A finished file: its bytes and their hashes. `sidecar` is what a footerless format must keep beside."""
 
     data: memoryview
     sha256: str
@@ -68,5 +68,5 @@ class Format(Protocol):
         ...
 
     def open(self, schema: pa.Schema, *, identity: str) -> FileWriter:
-        """Open a file for rows of this schema; `identity` (topic, partition, first offset) seeds anything arbitrary in it."""
+        """Open a file of this schema; `identity` (topic, partition, first offset) seeds anything arbitrary in it."""
         ...

@@ -1,8 +1,4 @@
-"""Values as they are, each followed by a separator, in memory; what they can't say goes into a sidecar.
-
-The object is what Confluent's ByteArrayFormat writes. Keys, headers, offsets, nulls, and where a value ends are in the
-sidecar, a Parquet file of `_kafka` and `length` (null for a tombstone), so that the archive restores byte for byte.
-"""
+"""Raw files: each value and a separator, nothing else; what that loses goes to the sidecar. Writes to memory only."""
 
 from __future__ import annotations
 
@@ -10,80 +6,130 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.types as pt
 
-from streamsink.encode.frames import COMPRESS
+from streamsink.config.sink import Encoding, Rotation
+from streamsink.encode.cells import binary, join, packed, pieces, size_bytes
+from streamsink.encode.chunks import Chunks, seal
 from streamsink.encode.parquet import ParquetEncoder
-from streamsink.encode.protocol import EncodedFile, seal
+from streamsink.encode.protocol import EncodedFile, FileWriter
+from streamsink.encode.stream import SUFFIXES, compress
+from streamsink.encode.writer import GroupWriter
 from streamsink.errors import TerminalError
 from streamsink.record import ENVELOPE
 
-LENGTH = "length"
+PIECE_BYTES = 4 * 1024 * 1024
 VALUE = "value"
-SEPARATOR_KEY = "streamsink.separator"
+LENGTH = pa.field("length", pa.int64())
+"""The sidecar's column beside `_kafka`: how many bytes the value has, null for a tombstone."""
+SEPARATOR = "raw.separator"
+"""The sidecar's entry that says what follows each value."""
+
+_SIDECAR_ENCODING = Encoding()
+
+
+class RawFormat:
+    """Values as they are, Confluent's ByteArrayFormat.
+
+    Args:
+        encoding: Codec, level, separator and extension.
+        rotation: Says how large objects may become.
+    """
+
+    keeps_footer = False
+
+    def __init__(self, encoding: Encoding, rotation: Rotation) -> None:
+        self.extension = f"{encoding.raw_extension}{SUFFIXES[encoding.codec]}"
+        self._encoding = encoding
+        self._rotation = rotation
+
+    def open(self, schema: pa.Schema, *, identity: str) -> FileWriter:  # noqa: ARG002 - nothing here is arbitrary
+        """See `Format.open`.
+
+        Raises:
+            TerminalError: The rows have no column of undecoded values.
+        """
+        return GroupWriter(RawEncoder(schema, self._encoding), schema, self._encoding, self._rotation)
 
 
 class RawEncoder:
-    """One file of raw values; a frame a row group.
+    """One raw file and its sidecar: a Parquet file of `_kafka` and each value's length.
 
     Args:
-        schema: Must have a binary column `value`.
-        codec: `none`, `gzip` or `zstd`.
-        level: The codec's level, None for its default.
-        separator: Follows every value.
+        schema: Of all rows; the values are in `value`, or else in `_kafka.value`.
+        encoding: Codec, level and separator.
 
     Raises:
-        TerminalError: There is no such column.
+        TerminalError: Neither is there.
     """
 
-    def __init__(self, schema: pa.Schema, codec: str, level: int | None, separator: str) -> None:
-        if VALUE not in schema.names or not pt.is_binary(schema.field(VALUE).type):
+    def __init__(self, schema: pa.Schema, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._separator = encoding.separator.encode()
+        self._chunks = Chunks()
+        self._fields = _envelope_fields(schema)
+        self._value_beside = VALUE in schema.names and schema.field(VALUE).type == pa.binary()
+        if not self._value_beside and (ENVELOPE not in schema.names or not _has_value(schema.field(ENVELOPE).type)):
             raise TerminalError(
-                "the raw format stores undecoded values only", hint="set archive.value=raw, or another format.class"
+                "raw objects hold undecoded values, and these rows have none",
+                hint="set archive.value=raw, or choose another format.class",
             )
-        self._codec = codec
-        self._level = level
-        self._separator = separator
-        self._frames: list[bytes] = []
-        self._frames_bytes = 0
-        self._sidecar: ParquetEncoder | None = None
-        if ENVELOPE in schema.names:
-            fields = [schema.field(ENVELOPE), pa.field(LENGTH, pa.int64())]
-            self._sidecar = ParquetEncoder(pa.schema(fields), "zstd", None)
+        beside = [pa.field(ENVELOPE, pa.struct(self._fields), nullable=False)] if self._fields else []
+        self._schema = pa.schema([*beside, LENGTH])
+        self._sidecar = ParquetEncoder(self._schema, _SIDECAR_ENCODING)
 
     @property
     def encoded_bytes(self) -> int:
-        """Bytes encoded so far, the sidecar's included: it is stored as well."""
-        return self._frames_bytes + (self._sidecar.encoded_bytes if self._sidecar is not None else 0)
+        """See `GroupEncoder.encoded_bytes`; the sidecar isn't part of the object."""
+        return self._chunks.size_bytes
 
-    def encode(self, rows: pa.Table) -> None:
-        """Write a frame of values."""
-        values = rows.column(VALUE).combine_chunks()
-        present = values.drop_null().cast(pa.large_binary())
-        separator = pa.scalar(self._separator.encode(), pa.large_binary())
-        followed = pc.binary_join_element_wise(present, separator, pa.scalar(b"", pa.large_binary()))
-        data = b"".join(_data(chunk) for chunk in _chunks(followed))
-        frame = COMPRESS[self._codec](data, self._level)
-        self._frames.append(frame)
-        self._frames_bytes += len(frame)
-        if self._sidecar is not None:
-            lengths = pc.binary_length(values).cast(pa.int64())
-            self._sidecar.encode(pa.table([rows.column(ENVELOPE), lengths], schema=self._sidecar.schema))
+    @property
+    def memory_bytes(self) -> int:
+        """See `GroupEncoder.memory_bytes`."""
+        return self._chunks.memory_bytes + self._sidecar.memory_bytes
+
+    def expansion(self, rows: pa.RecordBatch) -> float:
+        """See `GroupEncoder.expansion`: separators may outweigh short values."""
+        return size_bytes(self._lines(self._values(rows))) / max(1, int(rows.nbytes))
+
+    def encode(self, group: pa.Table) -> None:
+        """See `GroupEncoder.encode`."""
+        for piece in pieces(group, PIECE_BYTES):
+            values = self._values(piece)
+            lines = packed(self._lines(values))
+            if lines:
+                self._chunks.write(compress(lines, self._encoding))
+        self._sidecar.encode(self._beside(group))
 
     def finish(self, footer: Mapping[str, str]) -> EncodedFile:
-        """Join the frames, and end the sidecar."""
-        sidecar = None
-        if self._sidecar is not None:
-            sidecar = bytes(self._sidecar.finish({**footer, SEPARATOR_KEY: self._separator}).data)
-        return seal(memoryview(b"".join(self._frames)), self_describing=False, sidecar=sidecar)
+        """See `GroupEncoder.finish`."""
+        entries = {**footer, SEPARATOR: self._encoding.separator}
+        return seal(self._chunks.take(), bytes(self._sidecar.finish(entries).data))
+
+    def _values(self, rows: pa.RecordBatch | pa.Table) -> pa.Array:
+        if self._value_beside:
+            return rows.column(VALUE)
+        return pc.struct_field(rows.column(ENVELOPE), VALUE)
+
+    def _lines(self, values: pa.Array) -> pa.BinaryArray:
+        kept = binary(values.drop_null())
+        return join([kept, self._separator], len(kept))
+
+    def _beside(self, group: pa.Table) -> pa.Table:
+        lengths = pc.binary_length(self._values(group)).cast(pa.int64())
+        if not self._fields:
+            return pa.table([lengths], schema=self._schema)
+        children = [pc.struct_field(group.column(ENVELOPE), field.name) for field in self._fields]
+        columns = [child.combine_chunks() for child in children]
+        envelope = pa.StructArray.from_arrays(columns, fields=self._fields)
+        return pa.table([envelope, lengths.combine_chunks()], schema=self._schema)
 
 
-def _chunks(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
-    return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+def _envelope_fields(schema: pa.Schema) -> list[pa.Field]:
+    if ENVELOPE not in schema.names:
+        return []
+    type_ = schema.field(ENVELOPE).type
+    return [type_.field(index) for index in range(type_.num_fields) if type_.field(index).name != VALUE]
 
 
-def _data(array: pa.Array) -> bytes:
-    buffer = array.buffers()[2]
-    if buffer is None or len(array) == 0:
-        return b""
-    return bytes(buffer)[: pc.sum(pc.binary_length(array)).as_py()]
+def _has_value(type_: pa.DataType) -> bool:
+    return any(type_.field(index).name == VALUE for index in range(type_.num_fields))

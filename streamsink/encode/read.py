@@ -1,246 +1,233 @@
-"""Objects back into rows: the inverse of every encoder, for verification and replay. Reads bytes, knows no store."""
+"""Objects back into rows, the inverse of every format, for verification and replay. Reads bytes, knows no store."""
 
 from __future__ import annotations
 
-import base64
-import io
 import zlib
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
 
-import fastavro
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from streamsink.encode.avro import ARROW_SCHEMA_KEY, DECOMPRESS, MAGIC, read_long, write_bytes, write_long
-from streamsink.encode.frames import decompress
-from streamsink.encode.jsonl import BASE64, VALUE_ENCODING
-from streamsink.encode.raw import LENGTH, SEPARATOR_KEY, VALUE
+from streamsink.encode.footer import own_entries
+from streamsink.encode.nested import PLACEHOLDER, schema_with_leaves
+from streamsink.encode.raw import LENGTH, SEPARATOR, VALUE
+from streamsink.encode.read_avro import AvroReader, read_header
+from streamsink.encode.read_json import JsonLinesReader
+from streamsink.encode.stream import decompress
 from streamsink.errors import TerminalError
-from streamsink.record import ENVELOPE, ENVELOPE_FIELDS
+from streamsink.record import ENVELOPE
 
-BATCH_ROWS = 8192
-HEADER_BYTES = 64 * 1024
-PREFIX = "streamsink."
+TAIL_BYTES = 64 * 1024
+"""Read first when only a footer or header is wanted; most fit."""
+
 DAMAGED = "the object is damaged; restore it from a copy, or leave it out"
+
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, EOFError, IndexError, zlib.error)
+"""What the libraries raise on bytes they can't take."""
 
 
 class ObjectReader(Protocol):
     """One object's content."""
 
     def footer(self) -> dict[str, str]:
-        """What the object says of itself, empty where its format has no place for it."""
+        """What the object says of itself, its sidecar included; empty where nothing does."""
+        ...
+
+    def schema(self) -> pa.Schema | None:
+        """The rows' schema, None where only the rows can tell."""
         ...
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Rows, as they were written, a row group or block at a time."""
+        """Rows as they were written, at most a row group or block at a time."""
         ...
 
 
-def open_object(name: str, data: bytes, sidecar: bytes | None = None) -> ObjectReader:
-    """Open an object by its name's ending.
+def open_object(name: str, data: bytes | memoryview, sidecar: bytes | None = None) -> ObjectReader:
+    """Open an object; the end of its name tells its kind.
+
+    Args:
+        name: Its name.
+        data: All of it.
+        sidecar: What its format keeps beside it, where there is such a thing.
 
     Raises:
-        TerminalError: An unknown ending, or bytes that are not what the ending says.
+        TerminalError: The bytes are not what the name says. The reader's methods raise it as well.
     """
-    plain = name.removesuffix(".gz").removesuffix(".zst")
-    try:
-        if name.endswith(".parquet"):
-            return _Parquet(data)
-        if name.endswith(".avro"):
-            return _Avro(name, data)
-        if plain.endswith((".json", ".jsonl")):
-            return _JsonLines(name, data)
-        return _Raw(name, data, sidecar)
-    except (pa.ArrowException, OSError, ValueError, EOFError) as error:
-        raise TerminalError(f"{name} can't be read: {error}", hint=DAMAGED) from error
+    with _explained(name):
+        return _Explained(name, _open(name, data, sidecar))
+
+
+def _open(name: str, data: bytes | memoryview, sidecar: bytes | None) -> ObjectReader:
+    if name.endswith(".parquet"):
+        return ParquetReader(data)
+    if name.endswith(".avro"):
+        return AvroReader(data)
+    if _is_json(name):
+        return JsonLinesReader(name, data, sidecar)
+    return RawReader(name, data, sidecar)
 
 
 def read_footer(name: str, size_bytes: int, get_range: Callable[[int, int], bytes]) -> dict[str, str]:
-    """What an object says of itself, reading only Parquet's tail or Avro's head; empty for other formats.
+    """What an object's own bytes say of it, reading only Parquet's tail or Avro's head; empty for other formats.
+
+    Args:
+        name: Its name.
+        size_bytes: Its size.
+        get_range: Gives so many bytes from a position, both never outside of the object.
 
     Raises:
-        TerminalError: The bytes are not what the ending says.
+        TerminalError: The bytes are not what the name says.
     """
-    try:
+    with _explained(name):
         if name.endswith(".parquet"):
-            tail = get_range(-min(size_bytes, HEADER_BYTES), HEADER_BYTES)
-            length = int.from_bytes(tail[-8:-4], "little") + 8
-            if tail[-4:] != b"PAR1" or length > size_bytes:
-                raise TerminalError(f"{name} is not a whole Parquet file", hint=DAMAGED)
-            if length > len(tail):
-                tail = get_range(-length, length)
-            return _ours(pq.read_metadata(pa.BufferReader(tail)).metadata)
+            return own_entries(pq.read_metadata(pa.BufferReader(_parquet_tail(size_bytes, get_range))).metadata)
         if name.endswith(".avro"):
-            head = get_range(0, min(size_bytes, HEADER_BYTES))
-            return _ours(_avro_header(name, head)[0])
-    except (pa.ArrowException, OSError, ValueError, EOFError, IndexError) as error:
-        raise TerminalError(f"{name} can't be read: {error}", hint=DAMAGED) from error
+            return _avro_head(size_bytes, get_range)
     return {}
 
 
-def _ours(entries: dict[bytes, bytes] | dict[str, bytes] | None) -> dict[str, str]:
-    texts = {(key.decode() if isinstance(key, bytes) else key): value for key, value in (entries or {}).items()}
-    return {key: value.decode() for key, value in texts.items() if key.startswith(PREFIX) and key != ARROW_SCHEMA_KEY}
+def _parquet_tail(size_bytes: int, get_range: Callable[[int, int], bytes]) -> bytes:
+    length = min(size_bytes, TAIL_BYTES)
+    tail = get_range(size_bytes - length, length)
+    if tail[-4:] != b"PAR1":
+        raise ValueError("it doesn't end as a Parquet file")
+    needed = int.from_bytes(tail[-8:-4], "little") + 8
+    if needed > size_bytes:
+        raise ValueError("it is smaller than its footer")
+    return tail if needed <= length else get_range(size_bytes - needed, needed)
 
 
-class _Parquet:
-    def __init__(self, data: bytes) -> None:
-        self._file = pq.ParquetFile(pa.BufferReader(data))
+def _avro_head(size_bytes: int, get_range: Callable[[int, int], bytes]) -> dict[str, str]:
+    length = TAIL_BYTES
+    while True:
+        length = min(length, size_bytes)
+        try:
+            return own_entries(read_header(memoryview(get_range(0, length)))[0])
+        except IndexError:
+            if length == size_bytes:
+                raise
+        length *= 8
+
+
+class ParquetReader:
+    """One Parquet object.
+
+    Args:
+        data: All of it.
+    """
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+
+    @property
+    def metadata(self) -> pq.FileMetaData:
+        """Row groups, columns and sizes."""
+        return self._file.metadata
 
     def footer(self) -> dict[str, str]:
-        return _ours(self._file.metadata.metadata)
+        """The entries of ours in the footer."""
+        return own_entries(self._file.metadata.metadata)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def schema(self) -> pa.Schema:
+        """The rows' schema as it was before Parquet."""
+        return schema_with_leaves(self._file.schema_arrow, _without_placeholder)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows, a batch for each row group; `columns` names those wanted, leaves of a struct as `_kafka.offset`."""
         for group in range(self._file.num_row_groups):
-            yield from self._file.read_row_group(group, use_threads=False).to_batches(max_chunksize=BATCH_ROWS)
+            table = self._file.read_row_group(group, columns=columns, use_threads=False)
+            wanted = schema_with_leaves(table.schema, _without_placeholder)
+            if not wanted.equals(table.schema):
+                table = table.cast(wanted)
+            yield from table.combine_chunks().to_batches()
 
 
-def _avro_header(name: str, head: bytes) -> tuple[dict[str, bytes], int]:
-    """An Avro file's header entries, read by hand since the whole file need not be there, and where they end."""
-    if head[:4] != MAGIC:
-        raise TerminalError(f"{name} is not an Avro file", hint=DAMAGED)
-    stream = io.BytesIO(head)
-    stream.seek(4)
-    entries: dict[str, bytes] = {}
-    while (count := read_long(stream)) != 0:
-        if count < 0:
-            count, _ = -count, read_long(stream)
-        for _ in range(count):
-            key = stream.read(read_long(stream)).decode()
-            entries[key] = stream.read(read_long(stream))
-    return entries, stream.tell()
+def _without_placeholder(type_: pa.DataType) -> pa.DataType:
+    return pa.struct([]) if type_ == PLACEHOLDER else type_
 
 
-class _Avro:
-    def __init__(self, name: str, data: bytes) -> None:
+class RawReader:
+    """One raw object: its values, and from the sidecar what else its records had.
+
+    Args:
+        name: Its name, whose end tells the compression.
+        data: All of it.
+        sidecar: Lengths and `_kafka`.
+
+    Raises:
+        TerminalError: There is no sidecar.
+    """
+
+    def __init__(self, name: str, data: bytes | memoryview, sidecar: bytes | None) -> None:
+        if sidecar is None:
+            raise TerminalError(
+                f"{name} has no sidecar: where its values end, and their keys and offsets, is not known",
+                hint="restore the folder _streamsink/sidecar beside the archive",
+            )
         self._name = name
         self._data = data
-        self._entries, self._header_bytes = _avro_header(name, data)
-        packed = self._entries.get(ARROW_SCHEMA_KEY)
-        self._schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(packed))) if packed else None
+        self._sidecar = ParquetReader(sidecar)
 
     def footer(self) -> dict[str, str]:
-        return _ours(self._entries)
+        """The entries of ours in the sidecar."""
+        return self._sidecar.footer()
+
+    def schema(self) -> pa.Schema:
+        """`_kafka`, where the sidecar has it, and `value`."""
+        fields = [field for field in self._sidecar.schema() if field.name != LENGTH.name]
+        return pa.schema([*fields, pa.field(VALUE, pa.binary())])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        try:
-            rows: list[dict[str, Any]] = []
-            for record in fastavro.reader(self._uncompressed()):
-                assert isinstance(record, dict)
-                rows.append(record if self._schema is None else _renamed(record, self._schema))
-                if len(rows) == BATCH_ROWS:
-                    yield self._batch(rows)
-                    rows = []
-            if rows:
-                yield self._batch(rows)
-        except (pa.ArrowException, OSError, ValueError, EOFError, IndexError, KeyError, zlib.error) as error:
-            raise TerminalError(f"{self._name} can't be read: {error}", hint=DAMAGED) from error
-
-    def _uncompressed(self) -> io.BytesIO:
-        """The same file under codec null: every codec is Arrow's or the standard library's, as in the encoder."""
-        codec = self._entries.get("avro.codec", b"null").decode()
-        stream = io.BytesIO(self._data)
-        stream.seek(self._header_bytes)
-        out = io.BytesIO()
-        out.write(
-            MAGIC + write_long(1) + write_bytes(b"avro.schema") + write_bytes(self._entries["avro.schema"]) + b"\0"
-        )
-        sync = stream.read(16)
-        out.write(sync)
-        while stream.tell() < len(self._data):
-            count, size = read_long(stream), read_long(stream)
-            block = DECOMPRESS[codec](stream.read(size))
-            if stream.read(16) != sync:
-                raise TerminalError(f"{self._name} has a block that does not end where it says", hint=DAMAGED)
-            out.write(write_long(count) + write_bytes(block) + sync)
-        out.seek(0)
-        return out
-
-    def _batch(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pylist(rows, schema=self._schema)
+        """Rows, a batch for each row group of the sidecar."""
+        entries = self._sidecar.metadata.metadata
+        separator = entries[SEPARATOR.encode()]
+        data, position = memoryview(decompress(self._data, self._name)), 0
+        for beside in self._sidecar.batches():
+            values: list[bytes | None] = []
+            for length in beside.column(LENGTH.name).to_pylist():
+                if length is None:
+                    values.append(None)
+                    continue
+                end = position + length
+                if data[end : end + len(separator)] != separator:
+                    raise ValueError(f"no separator follows the value at byte {position}")
+                values.append(bytes(data[position:end]))
+                position = end + len(separator)
+            envelope = [beside.column(ENVELOPE)] if ENVELOPE in beside.schema.names else []
+            yield pa.RecordBatch.from_arrays([*envelope, pa.array(values, pa.binary())], schema=self.schema())
+        if position != len(data):
+            raise ValueError(f"{len(data) - position} bytes follow its last value")
 
 
-def _renamed(record: dict[str, Any], fields: pa.Schema | pa.StructType) -> dict[str, Any]:
-    """Members under their own names, which Avro may have had to change; their order is the same."""
-    renamed = {}
-    for field, value in zip(fields, record.values(), strict=True):
-        inner = pa.types.is_struct(field.type) and isinstance(value, dict)
-        renamed[field.name] = _renamed(value, field.type) if inner else value
-    return renamed
+class _Explained:
+    """A reader whose errors name the object."""
 
-
-class _JsonLines:
-    def __init__(self, name: str, data: bytes) -> None:
+    def __init__(self, name: str, reader: ObjectReader) -> None:
         self._name = name
-        self._lines = decompress(data, name).split(b"\n")
+        self._reader = reader
 
     def footer(self) -> dict[str, str]:
-        return {}
+        with _explained(self._name):
+            return self._reader.footer()
+
+    def schema(self) -> pa.Schema | None:
+        with _explained(self._name):
+            return self._reader.schema()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        lines = [line for line in self._lines if line]
-        try:
-            for start in range(0, len(lines), BATCH_ROWS):
-                rows = [orjson.loads(line) for line in lines[start : start + BATCH_ROWS]]
-                yield _json_batch(rows)
-        except (orjson.JSONDecodeError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-            raise TerminalError(f"{self._name} can't be read: {error}", hint=DAMAGED) from error
+        with _explained(self._name):
+            yield from self._reader.batches()
 
 
-def _json_batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    """The envelope in its own types; the other members as JSON has them, each as JSON text."""
-    if not rows or ENVELOPE not in rows[0]:
-        return pa.RecordBatch.from_pydict({VALUE: [orjson.dumps(row) for row in rows]})
-    envelopes = [row.pop(ENVELOPE) for row in rows]
-    raw = envelopes[0].pop(VALUE_ENCODING, "") == BASE64
-    for envelope in envelopes:
-        envelope.pop(VALUE_ENCODING, None)
-        envelope["key"] = _bytes(envelope["key"])
-        for header in envelope["headers"]:
-            header["value"] = _bytes(header["value"])
-        if VALUE in envelope:
-            envelope[VALUE] = _bytes(envelope[VALUE])
-    fields = list(ENVELOPE_FIELDS) + ([pa.field(VALUE, pa.binary())] if VALUE in envelopes[0] else [])
-    columns = {ENVELOPE: pa.array(envelopes, pa.struct(fields))}
-    if raw:
-        columns[VALUE] = pa.array([_bytes(row[VALUE]) for row in rows], pa.binary())
-    elif VALUE not in envelopes[0]:
-        columns[VALUE] = pa.array([orjson.dumps(row) for row in rows], pa.binary())
-    return pa.RecordBatch.from_pydict(columns)
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise TerminalError(f"{name} can't be read: {str(error) or type(error).__name__}", hint=DAMAGED) from error
 
 
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else base64.b64decode(text)
-
-
-class _Raw:
-    def __init__(self, name: str, data: bytes, sidecar: bytes | None) -> None:
-        self._name = name
-        self._data = decompress(data, name)
-        self._sidecar = _Parquet(sidecar) if sidecar is not None else None
-
-    def footer(self) -> dict[str, str]:
-        entries = self._sidecar.footer() if self._sidecar is not None else {}
-        return {key: value for key, value in entries.items() if key != SEPARATOR_KEY}
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        if self._sidecar is None:
-            values = self._data.split(b"\n")
-            yield pa.RecordBatch.from_pydict({VALUE: pa.array(values[:-1] if not values[-1] else values, pa.binary())})
-            return
-        separator = len(self._sidecar.footer().get(SEPARATOR_KEY, "\n").encode())
-        at = 0
-        for batch in self._sidecar.batches():
-            restored: list[bytes | None] = []
-            for length in batch.column(LENGTH).to_pylist():
-                restored.append(None if length is None else self._data[at : at + length])
-                at += 0 if length is None else length + separator
-            if at > len(self._data):
-                raise TerminalError(f"{self._name} is shorter than its sidecar says", hint=DAMAGED)
-            yield pa.RecordBatch.from_arrays(
-                [batch.column(ENVELOPE), pa.array(restored, pa.binary())], names=[ENVELOPE, VALUE]
-            )
-        if at != len(self._data):
-            raise TerminalError(f"{self._name} is longer than its sidecar says", hint=DAMAGED)
+def _is_json(name: str) -> bool:
+    return name.removesuffix(".gz").removesuffix(".zst").endswith(".json")

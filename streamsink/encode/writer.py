@@ -1,4 +1,4 @@
-"""The writer every format shares: rows wait until a row group is worth encoding, and sizes stay honest. Knows no format."""
+"""The writer every format shares: rows wait for a row group's worth, and sizes stay honest. Knows no format."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Every format and codec: what was written comes back, row for row."""
 
-import datetime
+import datetime as dt
 import decimal
 import io
+import random
 
 import fastavro
 import pyarrow as pa
@@ -11,9 +12,9 @@ import pytest
 from streamsink.config.sink import Encoding, FormatKind, Rotation
 from streamsink.encode.avro import CODECS
 from streamsink.encode.formats import make_format
-from streamsink.encode.frames import SUFFIXES
 from streamsink.encode.parquet import EXTENSIONS
 from streamsink.encode.read import open_object, read_footer
+from streamsink.encode.stream import SUFFIXES
 from streamsink.errors import TerminalError
 from streamsink.record import ENVELOPE, ENVELOPE_FIELDS
 
@@ -32,7 +33,7 @@ def envelopes(count, first=3):
         {
             "partition": 2,
             "offset": first + 2 * at,
-            "timestamp": None if at % 5 == 4 else datetime.datetime(1970 + at, 1, 1, tzinfo=datetime.UTC),
+            "timestamp": None if at % 5 == 4 else dt.datetime(1970 + at, 1, 1, tzinfo=dt.UTC),
             "timestamp_type": at % 3,
             "key": [None, b"", b"\x00\xff", b"key"][at % 4],
             "headers": headers[at % 3],
@@ -62,16 +63,18 @@ def column_rows(count=9):
             "x": pa.array([at / 7 for at in range(count)], pa.float64()),
             "ok": pa.array([at % 2 == 0 for at in range(count)]),
             "text with-odd.name": pa.array([None if at == 1 else "ü" * at for at in range(count)]),
-            "1st": pa.array([at for at in range(count)], pa.int32()),
+            "1st": pa.array(list(range(count)), pa.int32()),
             "list": pa.array([None if at == 2 else list(range(at % 4)) for at in range(count)], pa.list_(pa.int64())),
             "nested": pa.array(
                 [None if at == 4 else {"a": "x" * at, "b c": [{"d": at}, None]} for at in range(count)],
                 pa.struct([("a", pa.string()), ("b c", pa.list_(pa.struct([("d", pa.int64())])))]),
             ),
-            "day": pa.array([datetime.date(1960 + at, 2, 3) for at in range(count)]),
+            "day": pa.array([dt.date(1960 + at, 2, 3) for at in range(count)]),
             "when": pa.array([at * 1_000_001 for at in range(count)], pa.timestamp("us", "UTC")),
             "money": pa.array([decimal.Decimal(at * -12345) / 100 for at in range(count)], pa.decimal128(12, 2)),
-            "tags": pa.array([[("k", at)] * (at % 3) for at in range(count)], pa.map_(pa.string(), pa.int64())),
+            "tags": pa.array(
+                [[("k", at), ("ü", None)][: at % 3] for at in range(count)], pa.map_(pa.string(), pa.int64())
+            ),
             "nothing": pa.nulls(count),
         }
     )
@@ -98,7 +101,7 @@ def test_raw_rows_come_back_as_they_were(kind, codec):
     assert back == rows.to_pylist()
 
 
-@pytest.mark.parametrize(("kind", "codec"), [c for c in COMBINATIONS if c[0] in {FormatKind.PARQUET, FormatKind.AVRO}])
+@pytest.mark.parametrize(("kind", "codec"), [c for c in COMBINATIONS if c[0] != FormatKind.RAW])
 def test_columns_come_back_as_they_were(kind, codec):
     rows = column_rows()
     format_, encoded = write(kind, codec, [rows.slice(0, 4), rows.slice(4)])
@@ -126,7 +129,7 @@ def test_the_footer_is_read_without_the_rows(kind):
 
     assert read_footer(f"x{format_.extension}", len(data), get_range) == FOOTER
     assert read(format_, encoded).footer() == FOOTER
-    assert encoded.self_describing
+    assert format_.keeps_footer
     assert len(asked) <= 2
 
 
@@ -175,8 +178,6 @@ def sized_file(make_batch, size_bytes):
 
 
 def test_no_file_is_larger_than_twice_its_limit_whatever_the_data_turns_into():
-    import random
-
     dice = random.Random(5)
 
     def compressible(_, size):
@@ -212,7 +213,7 @@ def test_many_tiny_batches_are_joined():
     writer = format_.open(batch.schema, identity="x")
     for _ in range(1000):
         writer.append(batch)
-    assert len(writer._waiting) <= 65
+    assert len(writer._pending) <= 65
     assert sum(b.num_rows for b in open_object("x.zstd.parquet", bytes(writer.finish({}).data)).batches()) == 1000
 
 
@@ -221,5 +222,4 @@ def test_damaged_objects_are_refused_in_words(kind, codec):
     format_, encoded = write(kind, codec, [raw_rows(60)])
     data = bytes(encoded.data)[:-7]
     with pytest.raises(TerminalError, match="x"):
-        for batch in open_object(f"x{format_.extension}", data, encoded.sidecar).batches():
-            batch.validate()
+        list(open_object(f"x{format_.extension}", data, encoded.sidecar).batches())

@@ -1,0 +1,187 @@
+"""Avro object containers back into rows, and their header alone. Reads bytes, knows no store."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import fastavro
+import orjson
+import pyarrow as pa
+from pyarrow import types
+
+from streamsink.encode.avro import MAGIC, SYNC_BYTES
+from streamsink.encode.avro_schema import ORIGINAL_NAME
+from streamsink.encode.footer import ARROW_SCHEMA, own_entries, schema_from_text
+from streamsink.encode.nested import schema_with_leaves
+
+_KEPT_LOGICAL = {"decimal"}
+"""Logical types that are left to fastavro. Times are read as numbers: Python's know no year before 1 or past 9999."""
+
+
+class AvroReader:
+    """One Avro object.
+
+    Args:
+        data: All of it.
+
+    Raises:
+        ValueError: It is no Avro, or it is cut.
+    """
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = memoryview(data)
+        self._entries, self._position = read_header(self._data)
+
+    def footer(self) -> dict[str, str]:
+        """The entries of ours in the header."""
+        return own_entries(self._entries)
+
+    def schema(self) -> pa.Schema | None:
+        """The rows' schema, where the header has it."""
+        text = self._entries.get(ARROW_SCHEMA)
+        return None if text is None else schema_from_text(text.decode())
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Rows, a batch for each block."""
+        written = fastavro.parse_schema(_readable(orjson.loads(self._entries["avro.schema"])))
+        schema = self.schema()
+        carrier = None if schema is None else schema_with_leaves(schema, _carrier)
+        for count, block in self.blocks():
+            stream = io.BytesIO(block)
+            rows: list[Any] = [fastavro.schemaless_reader(stream, written, None) for _ in range(count)]
+            if stream.tell() != len(block):
+                raise ValueError(f"a block has {len(block) - stream.tell()} bytes more than its records")
+            batch = pa.RecordBatch.from_pylist(rows, schema=carrier)
+            yield batch if schema is None else batch.cast(schema)
+
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        """Each block's count of records, and its bytes, decompressed.
+
+        Raises:
+            ValueError: A block is cut or changed.
+        """
+        codec = self._entries.get("avro.codec", b"null").decode()
+        sync = self._data[self._position : self._position + SYNC_BYTES]
+        position = self._position + SYNC_BYTES
+        while position < len(self._data):
+            count, position = read_long(self._data, position)
+            length, position = read_long(self._data, position)
+            end = position + length
+            if count < 0 or length < 0 or self._data[end : end + SYNC_BYTES] != sync:
+                raise ValueError(f"the block at byte {position} doesn't end with the sync marker")
+            yield count, _decompress(self._data[position:end], codec)
+            position = end + SYNC_BYTES
+
+
+def read_header(data: memoryview) -> tuple[dict[str, bytes], int]:
+    """The header's entries, and where the sync marker begins.
+
+    Raises:
+        ValueError: It is no Avro.
+        IndexError: The bytes end within the header.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("it doesn't begin as an Avro object container")
+    entries: dict[str, bytes] = {}
+    position = len(MAGIC)
+    while True:
+        count, position = read_long(data, position)
+        if not count:
+            return entries, position
+        if count < 0:
+            _, position = read_long(data, position)
+        for _ in range(abs(count)):
+            key, position = _read_bytes(data, position)
+            value, position = _read_bytes(data, position)
+            entries[key.decode()] = value
+
+
+def read_long(data: memoryview, position: int) -> tuple[int, int]:
+    """A zigzag varint, and where it ends.
+
+    Raises:
+        IndexError: The bytes end within it.
+    """
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), position
+
+
+def _read_bytes(data: memoryview, position: int) -> tuple[bytes, int]:
+    length, position = read_long(data, position)
+    if length < 0 or position + length > len(data):
+        raise IndexError("the header ends within an entry")
+    return bytes(data[position : position + length]), position + length
+
+
+def _decompress(block: memoryview, codec: str) -> bytes:
+    match codec:
+        case "null":
+            return bytes(block)
+        case "deflate":
+            return zlib.decompress(block, -zlib.MAX_WBITS)
+        case "bzip2":
+            return bz2.decompress(block)
+        case "zstandard":
+            frame: bytes = pa.CompressedInputStream(pa.BufferReader(block), "zstd").read()
+            return frame
+        case "snappy":
+            return _snappy(block)
+        case _:
+            raise ValueError(f"its codec {codec!r} is unknown")
+
+
+def _snappy(block: memoryview) -> bytes:
+    packed, checksum = block[:-4], block[-4:]
+    length = shift = position = 0
+    while True:
+        length |= (packed[position] & 0x7F) << shift
+        if packed[position] < 0x80:
+            break
+        position, shift = position + 1, shift + 7
+    plain: bytes = pa.Codec("snappy").decompress(packed, decompressed_size=length, asbytes=True)
+    if zlib.crc32(plain).to_bytes(4, "big") != checksum:
+        raise ValueError("a block's checksum differs")
+    return plain
+
+
+def _readable(schema: Any) -> Any:
+    """The schema with the names that fields have in Kafka, and times as numbers."""
+    if isinstance(schema, list):
+        return [_readable(branch) for branch in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {key: value for key, value in schema.items() if key != "logicalType" or value in _KEPT_LOGICAL}
+    if "fields" in told:
+        told["fields"] = [
+            {"name": field.get(ORIGINAL_NAME, field["name"]), "type": _readable(field["type"])}
+            for field in told["fields"]
+        ]
+    for key in ("items", "values"):
+        if key in told:
+            told[key] = _readable(told[key])
+    return told
+
+
+def _carrier(type_: pa.DataType) -> pa.DataType:
+    """The type whose numbers Avro holds, for one that it holds in another unit."""
+    if types.is_dictionary(type_):
+        return type_.value_type
+    if types.is_timestamp(type_) and type_.unit == "s":
+        return pa.timestamp("ms", tz=type_.tz)
+    if types.is_date64(type_):
+        return pa.date32()
+    if types.is_time32(type_):
+        return pa.time32("ms")
+    if types.is_time64(type_):
+        return pa.time64("us")
+    return type_
