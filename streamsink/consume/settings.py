@@ -10,9 +10,8 @@ FIXED = {
     "enable.partition.eof": "true",
     "auto.offset.reset": "error",
     "partition.assignment.strategy": "cooperative-sticky",
-    "api.version.request": "true",
 }
-"""Correctness rests on these; a user's value is ignored, and that is said. `auto.offset.reset` is ours to carry out."""
+"""Correctness rests on these: a user's value is ignored, and that is said; `auto.offset.reset` is ours to do."""
 
 DEFAULTS = {
     "isolation.level": "read_committed",

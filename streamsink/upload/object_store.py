@@ -138,7 +138,7 @@ class ObjectStore:
     def close(self) -> None:
         """Obstore's connections go with the store."""
 
-    def _explain(self, error: Exception, name: str, *, writing: bool = False) -> StreamsinkError:
+    def _explain(self, error: Exception, name: str, *, writing: bool = False) -> StreamsinkError:  # noqa: PLR0911
         text = str(error)
         message = f"{name} in {self.url}: {_one_line(text)}"
         if "NoSuchBucket" in text or "ContainerNotFound" in text or "specified bucket does not exist" in text:
@@ -157,9 +157,7 @@ class ObjectStore:
                 return TerminalError(f"{self.url}: the bucket does not exist", hint="create it, or correct archive.url")
             return ObjectMissingError(f"no object {name} in {self.url}")
         if _refused(text):
-            return TerminalError(
-                message, hint="the store refuses this for good; look at archive.url and archive.option.*"
-            )
+            return TerminalError(message, hint="look at archive.url and archive.option.*: the store refuses this")
         return TransientError(message, hint="the store may be busy or away; this is tried again")
 
 

@@ -1,0 +1,142 @@
+"""Bad records to the dead letter topic, with Connect's headers. Decides nothing about what is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streamsink.errors import TerminalError, TransientError
+from streamsink.record import BadRecord
+
+REQUEST_TIMEOUT_S = 15.0
+PREFIX = "__connect.errors."
+
+Header = tuple[str, bytes | None]
+
+
+class DeadLetterTopic:
+    """A producer of original keys and values. The sink flushes it before it commits.
+
+    Args:
+        properties: librdkafka's, for the producer.
+        topic: Where bad records go; made if missing.
+        with_headers: Whether to say where a record came from and what was wrong.
+        connector: The connector's name, for the headers.
+        task_id: The task's number, for the headers.
+        replication_factor: For a topic that has to be made.
+
+    Raises:
+        TerminalError: The topic is missing and can't be made.
+        TransientError: The broker is away.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, str],
+        topic: str,
+        *,
+        with_headers: bool,
+        connector: str,
+        task_id: int,
+        replication_factor: int,
+    ) -> None:
+        self._topic = topic
+        self._with_headers = with_headers
+        self._connector = connector
+        self._task_id = task_id
+        self._failed: KafkaError | None = None
+        settings: dict[str, str | int] = {"linger.ms": 20, "enable.idempotence": "true", **properties}
+        try:
+            self._make_topic(properties, replication_factor)
+            self._producer = Producer(settings)
+        except KafkaException as error:
+            raise self._explain(error.args[0]) from error
+
+    def send(self, bad: Sequence[BadRecord]) -> None:
+        """Queue records; waits where the producer's queue is full.
+
+        Raises:
+            TransientError: The queue stays full: the broker doesn't take them.
+        """
+        for record in bad:
+            headers: list[Header] = list(record.headers)
+            if self._with_headers:
+                headers += self._context(record)
+            for attempt in (1, 2):
+                try:
+                    self._producer.produce(
+                        self._topic,
+                        record.value,
+                        key=record.key,
+                        headers=headers,
+                        timestamp=record.timestamp_ms or 0,
+                        on_delivery=self._delivered,
+                    )
+                    break
+                except BufferError:
+                    self._producer.flush(REQUEST_TIMEOUT_S)
+                    if attempt == 2:
+                        raise TransientError(
+                            f"the dead letter topic {self._topic} does not take records", hint="is the broker up?"
+                        ) from None
+        self._producer.poll(0)
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until every queued record is in the topic.
+
+        Raises:
+            TransientError: Some aren't: nothing may be committed past them.
+            TerminalError: The topic refuses them.
+        """
+        left = self._producer.flush(timeout_s)
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise self._explain(failed)
+        if left:
+            raise TransientError(
+                f"{left} records still wait for the dead letter topic {self._topic}", hint="is the broker up?"
+            )
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002 - the callback's shape
+        if error is not None:
+            self._failed = error
+
+    def _context(self, record: BadRecord) -> list[Header]:
+        """Connect's headers (DeadLetterQueueReporter): what went wrong, and where."""
+        values = {
+            "topic": record.topic_partition.topic,
+            "partition": record.topic_partition.partition,
+            "offset": record.offset,
+            "connector.name": self._connector,
+            "task.id": self._task_id,
+            "stage": record.stage,
+            "class.name": record.error_class,
+            "exception.class.name": record.error_class,
+            "exception.message": record.error,
+            "exception.stacktrace": record.error,
+        }
+        return [(f"{PREFIX}{key}", str(value).encode()) for key, value in values.items()]
+
+    def _make_topic(self, properties: Mapping[str, str], replication_factor: int) -> None:
+        admin = AdminClient(dict(properties))
+        if self._topic in admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics:
+            return
+        wanted = NewTopic(self._topic, num_partitions=1, replication_factor=replication_factor)
+        try:
+            admin.create_topics([wanted])[self._topic].result(REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+    def _explain(self, error: KafkaError) -> TransientError | TerminalError:
+        message = f"dead letter topic {self._topic}: {error.str()}"
+        if error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+            hint = "set errors.deadletterqueue.topic.replication.factor to what the cluster has brokers for"
+            return TerminalError(message, hint=hint)
+        if error.retriable() or error.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:  # noqa: SLF001
+            return TransientError(message, hint="is the broker up?")
+        return TerminalError(
+            message, hint="the user needs WRITE on the dead letter topic, or CREATE where it is missing"
+        )
