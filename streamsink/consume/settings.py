@@ -38,5 +38,5 @@ def consumer_settings(properties: Mapping[str, str]) -> tuple[dict[str, str], li
 
 
 def start_at_end(properties: Mapping[str, str]) -> bool:
-    """Whether a partition without a commit is read from its end; from its beginning otherwise, as Connect's sinks do."""
+    """Whether a partition without a commit is read from its end, not, as Connect's sinks do, its beginning."""
     return properties.get("auto.offset.reset", "earliest") in {"latest", "largest", "end"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from streamsink.errors import TerminalError, TransientError
 from streamsink.record import BadRecord
@@ -13,7 +14,7 @@ from streamsink.record import BadRecord
 REQUEST_TIMEOUT_S = 15.0
 PREFIX = "__connect.errors."
 
-Header = tuple[str, bytes | None]
+Header = tuple[str, str | bytes | None]
 
 
 class DeadLetterTopic:
@@ -138,5 +139,5 @@ class DeadLetterTopic:
         if error.retriable() or error.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:  # noqa: SLF001
             return TransientError(message, hint="is the broker up?")
         return TerminalError(
-            message, hint="the user needs WRITE on the dead letter topic, or CREATE where it is missing"
+            message, hint="the user needs WRITE on this topic, or CREATE where it is missing"
         )

@@ -248,12 +248,12 @@ class SinkTask:
     def _take_outcomes(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             match outcome:
-                case StoredObject(event, description):
+                case StoredObject(met, description):
                     partition = TopicPartition(description.topic, description.partition)
                     self._manifest_due.setdefault(partition, []).append(description)
                     self.tally.stored(outcome)
-                    reached(Point.UPLOAD_REPORTED if isinstance(event, on.Uploaded) else Point.ADOPTED)
-                    self._tell(event)
+                    reached(Point.UPLOAD_REPORTED if isinstance(met, on.Uploaded) else Point.ADOPTED)
+                    self._tell(met)
                 case ManifestWritten(commit, entries, error):
                     if error is not None:
                         self._manifest_due.setdefault(commit.topic_partition, []).extend(entries)
