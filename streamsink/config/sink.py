@@ -178,4 +178,4 @@ class SinkConfig:
     drain_timeout_ms: int = 30_000
     upload_threads: int = 4
     upload_retry_timeout_ms: int = 600_000
-    poll_records_max: int = 20_000
+    poll_records_max: int = 10_000

@@ -32,6 +32,8 @@ MISSING_TOPIC_S = 30.0
 AWAY_S = 5.0
 """How long no broker may answer before `poll` says so; librdkafka reconnects by itself all the while."""
 
+_ERROR = Message.error
+
 log = logging.getLogger("streamsink.consume")
 Done = Callable[[Mapping[TopicPartition, CommittedOffset], Exception | None], None]
 
@@ -57,7 +59,7 @@ class KafkaSliceConsumer:
         topics: Sequence[str],
         topics_regex: str = "",
         listener: RebalanceListener,
-        poll_records_max: int = 20_000,
+        poll_records_max: int = 10_000,
     ) -> None:
         settings, ignored = consumer_settings(properties)
         for key in ignored:
@@ -96,7 +98,9 @@ class KafkaSliceConsumer:
             raised, self._raised = self._raised, None
             raise raised
         ends: list[PolledEnd] = []
-        records = [message for message in messages if message.error() is None or self._event(message, ends)]
+        records = messages
+        if any(map(_ERROR, messages)):
+            records = [message for message in messages if message.error() is None or self._event(message, ends)]
         if messages:
             self._away_since_s = None
         slices = [self._slice(partition, group) for partition, group in group_messages(records).items()]
