@@ -16,6 +16,7 @@ from streamsink.decode import json_text
 from streamsink.decode.json_fast import DoubtError, FastReader
 from streamsink.decode.json_record import RecordReader
 from streamsink.decode.json_text import NotJsonError
+from streamsink.decode.projection import Projection
 from streamsink.decode.shape import (
     UNKNOWN,
     Kind,
@@ -76,8 +77,10 @@ class JsonColumns:
     def __init__(self, rules: JsonRules, *, fast: bool = True) -> None:
         self._rules = rules
         self._fast = fast
-        self._records = RecordReader(schemas_enable=rules.schemas_enable, wanted=rules.wanted)
-        self._shape = rules.declared
+        self._projection = None if rules.wanted is None else Projection(rules.wanted)
+        self._records = RecordReader(schemas_enable=rules.schemas_enable, projection=self._projection)
+        self._shape = rules.declared if self._projection is None else self._projection.pruned(rules.declared)
+        self._blank = None if rules.declared.fields else self._shape
         self._rest = False
         self._reader: FastReader | None = None
         self._reader_shape: Shape | None = None
@@ -132,7 +135,7 @@ class JsonColumns:
     def _read_fast(self, part: pa.Array) -> list[pa.Array] | None:
         dense = part.drop_null() if part.null_count else part
         reader = self._fast_reader()
-        if not reader.usable:
+        if not reader.usable or (self._projection and not self._projection.skips_safely(self._shape)):
             return None
         try:
             if self._rules.schemas_enable and len(dense):
@@ -173,7 +176,7 @@ class JsonColumns:
     def _widen(self, record: dict[str, Any] | None, declared: Shape | None) -> None:
         shape, rest = self._shape, self._rest
         if declared is not None:
-            shape = joined(shape, declared) if shape.fields else declared
+            shape = declared if shape is self._blank else joined(shape, declared)
         if record is None:
             return self._become(shape, rest=rest)
         changed: dict[str, Shape] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from streamsink.decode import json_text
 from streamsink.decode.connect_schema import SchemaError, shape_of
 from streamsink.decode.json_text import JsonText, NotJsonError
+from streamsink.decode.projection import Projection
 from streamsink.decode.shape import Kind, Shape, widened
 
 VALUE_FIELD = "value"
@@ -37,12 +38,12 @@ class RecordReader:
 
     Args:
         schemas_enable: Whether values are Connect's `{"schema", "payload"}`.
-        wanted: Fields to keep, dots for nested ones; all if None.
+        projection: Which fields to keep; all if None.
     """
 
-    def __init__(self, *, schemas_enable: bool, wanted: tuple[str, ...] | None) -> None:
+    def __init__(self, *, schemas_enable: bool, projection: Projection | None) -> None:
         self.schemas_enable = schemas_enable
-        self._wanted = wanted
+        self._projection = projection
         self._declared: dict[bytes, Declared] = {}
         self._prefix = b""
         self._prefix_columns: Shape | None = None
@@ -113,53 +114,20 @@ class RecordReader:
             except SchemaError as error:
                 raise NotJsonError(f"no usable schema: {error}") from error
             columns = payload if payload.kind is Kind.STRUCT else Shape(Kind.STRUCT, fields={VALUE_FIELD: payload})
-            declared = Declared(payload, self._pruned(columns))
+            declared = Declared(payload, columns if self._projection is None else self._projection.pruned(columns))
             if len(self._declared) >= _SCHEMAS_MAX:
                 self._declared.clear()
             self._declared[key] = declared
         return declared
 
     def _kept(self, record: dict[str, Any] | None) -> dict[str, Any] | None:
-        if record is None or self._wanted is None:
-            return record
-        kept: dict[str, Any] = {}
-        for path in self._wanted:
-            if path in record:
-                kept[path] = record[path]
-        for path in self._wanted:
-            _keep_nested(record, kept, path.split("."))
-        return kept
-
-    def _pruned(self, shape: Shape) -> Shape:
-        if self._wanted is None:
-            return shape
-        heads = {path.split(".")[0] for path in self._wanted} | set(self._wanted)
-        fields = {name: child for name, child in shape.fields.items() if name in heads}
-        return replace(shape, fields={name: _lenient(child) for name, child in fields.items()})
+        return record if record is None or self._projection is None else self._projection.kept(record)
 
 
 def _schemaless(document: Any) -> dict[str, Any] | None:
     if document is None or isinstance(document, dict):
         return document
     return {VALUE_FIELD: JsonText(json_text.write(document))}
-
-
-def _keep_nested(record: dict[str, Any], kept: dict[str, Any], steps: list[str]) -> None:
-    if len(steps) < 2:
-        return
-    for step in steps[:-1]:
-        member = record.get(step)
-        if not isinstance(member, dict):
-            return
-        record, kept = member, kept.setdefault(step, {})
-    if steps[-1] in record:
-        kept[steps[-1]] = record[steps[-1]]
-
-
-def _lenient(shape: Shape) -> Shape:
-    """The shape without demands, for records that keep a part of their fields."""
-    fields = {name: _lenient(child) for name, child in shape.fields.items()}
-    return replace(shape, fields=fields, required=False)
 
 
 def _check_nesting(document: object) -> None:
