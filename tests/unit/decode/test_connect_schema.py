@@ -39,16 +39,24 @@ DECIMAL = {"type": "bytes", "name": f"{LOGICAL}Decimal", "parameters": {"scale":
         (DECIMAL, 1.5, Decimal("1.50")),
         (DECIMAL, 7, Decimal("7.00")),
         ({"type": "int64", "name": f"{LOGICAL}Timestamp"}, -1, dt.datetime(1969, 12, 31, 23, 59, 59, 999000, dt.UTC)),
-        ({"type": "int64", "name": f"{LOGICAL}Timestamp"}, "2020-01-01T01:00:00+01:00", dt.datetime(2020, 1, 1, tzinfo=dt.UTC)),
+        (
+            {"type": "int64", "name": f"{LOGICAL}Timestamp"},
+            "2020-01-01T01:00:00+01:00",
+            dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+        ),
         ({"type": "int32", "name": f"{LOGICAL}Date"}, 1, dt.date(1970, 1, 2)),
         ({"type": "int32", "name": f"{LOGICAL}Date"}, "1970-01-03", dt.date(1970, 1, 3)),
         ({"type": "int32", "name": f"{LOGICAL}Time"}, 1, dt.time(0, 0, 0, 1000)),
         ({"type": "array", "items": {"type": "int32"}}, [1, 2], [1, 2]),
-        ({"type": "map", "keys": {"type": "string"}, "values": {"type": "int32", "optional": True}}, {"a": None}, [("a", None)]),
+        (
+            {"type": "map", "keys": {"type": "string"}, "values": {"type": "int32", "optional": True}},
+            {"a": None},
+            [("a", None)],
+        ),
         ({"type": "map", "keys": {"type": "int32"}, "values": {"type": "int32"}}, [[1, 2]], [(1, 2)]),
         ({"type": "struct", "fields": [{"field": "a", "type": "int32", "default": 5}]}, {}, {"a": 5}),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_stored_in_its_declared_type(schema: dict[str, object], value: object, expected: object):
     assert stored(schema, value) == expected
 

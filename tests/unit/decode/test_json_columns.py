@@ -48,15 +48,62 @@ def written(document: object) -> st.SearchStrategy[bytes]:
 
 NASTY = st.sampled_from(
     [
-        b"", b" ", b"\n", b"null", b"{}", b"{", b"}", b'{"a":1', b',"b":2}', b'{"a":1}{"a":2}', b'{"a":1} null {"a":2}',
-        b'{"a":1}\n{"a":2}', b'{"a":1},{"a":2}', b'{"a":1}]}', b'{"a":1}}', b'{"a":"x', b'y"}', b'{"a":"x}', b'{"a":"x\ny"}',
-        b'{"a":1,"a":2}', b'{"a":1,"\\u0061":"x"}', b'{"a":NaN}', b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":1e400}',
-        b'{"a":01}', b'{"a":1.}', b'{"a":+1}', b'{"a":1,}', b'{"a":"\\ud800"}', b'{"a":"\\udc00\\ud800"}',
-        b'{"a":"\\ud83d\\ude00"}', b'{"a":"\xff"}', b'{"\xff":1}', b'{"a":"\xed\xa0\x80"}', b'\xef\xbb\xbf{"a":1}', b'{"a":1}\0', b'{"a":1}\0}',
-        b'{"a":/**/1}', b"[1,2]", b'"x"', b"3", b"true", b"NaN", b'{"a":9007199254740993}', b'{"a":9007199254740993.0}',
-        b'{"a":{"b":NaN}}', b'{"a":[1,NaN]}', b'{"a":-0}', b'{"a":1E2}', b"{'a':1}", b'{"a":tru}', b'{"a" 1}', b'{"a":1}x}',
+        b"",
+        b" ",
+        b"\n",
+        b"null",
+        b"{}",
+        b"{",
+        b"}",
+        b'{"a":1',
+        b',"b":2}',
+        b'{"a":1}{"a":2}',
+        b'{"a":1} null {"a":2}',
+        b'{"a":1}\n{"a":2}',
+        b'{"a":1},{"a":2}',
+        b'{"a":1}]}',
+        b'{"a":1}}',
+        b'{"a":"x',
+        b'y"}',
+        b'{"a":"x}',
+        b'{"a":"x\ny"}',
+        b'{"a":1,"a":2}',
+        b'{"a":1,"\\u0061":"x"}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":-Infinity}',
+        b'{"a":1e400}',
+        b'{"a":01}',
+        b'{"a":1.}',
+        b'{"a":+1}',
+        b'{"a":1,}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\\udc00\\ud800"}',
+        b'{"a":"\\ud83d\\ude00"}',
+        b'{"a":"\xff"}',
+        b'{"\xff":1}',
+        b'{"a":"\xed\xa0\x80"}',
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":1}\0',
+        b'{"a":1}\0}',
+        b'{"a":/**/1}',
+        b"[1,2]",
+        b'"x"',
+        b"3",
+        b"true",
+        b"NaN",
+        b'{"a":9007199254740993}',
+        b'{"a":9007199254740993.0}',
+        b'{"a":{"b":NaN}}',
+        b'{"a":[1,NaN]}',
+        b'{"a":-0}',
+        b'{"a":1E2}',
+        b"{'a':1}",
+        b'{"a":tru}',
+        b'{"a" 1}',
+        b'{"a":1}x}',
     ]
-)  # fmt: skip
+)
 VALUES = st.one_of(st.none(), NASTY, st.one_of(OBJECTS, DOCUMENTS).flatmap(written), OBJECTS.flatmap(written))
 
 
@@ -203,11 +250,14 @@ def test_rows_stand_beside_their_records_when_one_of_many_is_broken():
         ([b'{"a":{"b":1}}', b'{"a":2}'], pa.string(), ['{"b":1}', "2"]),
         ([b'{"a":"2020-01-01T00:00:00Z"}'], pa.string(), ["2020-01-01T00:00:00Z"]),
         ([b'{"a":[1]}', b'{"a":[2.5]}'], pa.list_(pa.float64()), [[1.0], [2.5]]),
-        ([b'{"a":{"b":1}}', b'{"a":{"c":true}}'], pa.struct([("b", pa.int64()), ("c", pa.bool_())]),
-         [{"b": 1, "c": None}, {"b": None, "c": True}]),
+        (
+            [b'{"a":{"b":1}}', b'{"a":{"c":true}}'],
+            pa.struct([("b", pa.int64()), ("c", pa.bool_())]),
+            [{"b": 1, "c": None}, {"b": None, "c": True}],
+        ),
         ([b'{"a":{}}', b'{"a":null}'], pa.struct([("_empty", pa.null())]), [{"_empty": None}, None]),
     ],
-)  # fmt: skip
+)
 def test_columns_widen_without_loss(values: list[bytes], kind: pa.DataType, stored: list[object]):
     columns = read(JsonColumns(OPEN), values)
     assert columns.arrays[0].type == kind
