@@ -1,0 +1,1 @@
+"""Tests: unit mirrors the package; see streamsink/ARCHITECTURE.md for the others."""

@@ -1,0 +1,160 @@
+"""`make bench`: what one core archives, beside what the same machine consumes with nothing behind it.
+
+Prints one row a case: records per CPU-second of the whole worker (all its processes, librdkafka's threads included),
+wall-clock rate, peak memory of the task's process, and the ratio to the raw `consume()` rate of the same run. With
+`simulate` as its argument it runs a million simulated steps instead.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from confluent_kafka import Consumer
+
+from streamsink.consume.settings import consumer_settings
+from tests.servers.kafka import KafkaServer
+from tests.servers.worker import WorkerServer, wait_until
+
+RECORDS = int(os.environ.get("STREAMSINK_BENCH_RECORDS", "4000000"))
+PARTITIONS = 4
+CASES = {
+    "JSON to Parquet zstd, columns": {"value.converter": "json", "archive.value": "columns"},
+    "raw to Parquet zstd": {"value.converter": "bytes", "archive.value": "raw"},
+    "raw to Avro zstandard": {"value.converter": "bytes", "format.class": "avro", "avro.codec": "zstandard"},
+}
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def log_records(count: int) -> list[bytes]:
+    """JSON log records of 219 bytes on average."""
+    dice = random.Random(219)
+    records = []
+    for number in range(count):
+        line = {
+            "ts": 1_700_000_000_000 + number,
+            "level": dice.choice(["INFO", "INFO", "INFO", "WARN", "ERROR"]),
+            "host": f"host-{number % 50}",
+            "path": f"/api/v1/items/{dice.randrange(10_000)}",
+            "status": dice.choice([200, 200, 200, 304, 404, 500]),
+            "ms": round(dice.random() * 100, 3),
+            "trace": f"{dice.getrandbits(128):032x}",
+            "msg": f"user {number % 977} asked for a page, and was answered",
+        }
+        records.append(json.dumps(line).encode())
+    return records
+
+
+def fill(kafka: KafkaServer, topic: str) -> float:
+    """Produce the records; returns their mean size."""
+    records = log_records(20_000)
+    producer = kafka.producer(compression_type="lz4", queue_buffering_max_messages="1000000")
+    for number in range(RECORDS):
+        producer.produce(topic, records[number % 20_000], key=b"key-%d" % (number % 1000), partition=number % PARTITIONS)
+        if number % 10_000 == 0:
+            producer.poll(0)
+    assert producer.flush(120) == 0
+    return sum(map(len, records)) / len(records)
+
+
+def consume_only(kafka: KafkaServer, topic: str) -> float:
+    """Records per CPU-second of `consume()` with key, value, timestamp and offset read, and nothing else."""
+    settings, _ = consumer_settings({"bootstrap.servers": kafka.bootstrap, "group.id": f"raw-{time.time()}"})
+    consumer = Consumer({**settings, "auto.offset.reset": "earliest", "enable.partition.eof": "false"})
+    consumer.subscribe([topic])
+    count, first, began = 0, 0, 0.0
+    while count < RECORDS:
+        messages = consumer.consume(20_000, 1.0)
+        fields = [(m.key(), m.value(), m.timestamp(), m.offset()) for m in messages]
+        count += len(fields)
+        if fields and not first:
+            first, began = count, time.process_time()
+    rate = (count - first) / (time.process_time() - began)
+    consumer.close()
+    return rate
+
+
+def cpu_seconds(group: int) -> tuple[float, int]:
+    """CPU time of all processes of a group, and the largest peak of resident memory among them, in bytes."""
+    cpu, peak = 0.0, 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) != group:
+                continue
+            cpu += (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+            status = (entry / "status").read_text()
+        except (OSError, IndexError):
+            continue
+        found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        peak = max([peak, *(int(line.split()[1]) * 1024 for line in found)])
+    return cpu, peak
+
+
+def archive(kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path) -> tuple[float, float, int]:
+    """Records per CPU-second and per second once the first are read, and the peak memory of a process."""
+    worker = WorkerServer(folder, kafka.bootstrap)
+    worker.connector(
+        name, {"topics": topic, "archive.url": (folder / "archive").as_uri(), "rotate.age.ms": "2000", **config}
+    )
+    worker.start()
+    assert worker._process is not None
+    os.sched_setaffinity(worker._process.pid, {0})
+    points: list[tuple[int, float, float]] = []
+
+    def done() -> bool:
+        seen = sum(int(line.split()[-1].split(".")[0]) for line in _metric(worker, "streamsink_records_total"))
+        cpu, _ = cpu_seconds(worker._process.pid)
+        if seen:
+            points.append((seen, cpu, time.monotonic()))
+        return seen >= RECORDS
+
+    wait_until("all is read", done, timeout_s=300, worker=worker)
+    committed = lambda: sum(at for at, _ in kafka.committed(f"connect-{name}", topic).values())  # noqa: E731
+    wait_until("all is committed", lambda: committed() == RECORDS, timeout_s=60, worker=worker)
+    cpu, peak = cpu_seconds(worker._process.pid)
+    assert worker.terminate() == 0
+    (first, cpu_first, at_first), (last, _, at_last) = points[0], points[-1]
+    return (last - first) / (cpu - cpu_first), (last - first) / (at_last - at_first), peak
+
+
+def _metric(worker: WorkerServer, name: str) -> list[str]:
+    text = worker.get("/metrics")
+    return [line for line in str(text or "").splitlines() if line.startswith(name)]
+
+
+def main() -> int:
+    """Run the cases."""
+    if sys.argv[1:] == ["simulate"]:
+        argv = ["streamsink.testing", "simulate", "--seed", "0", "--seeds", "2000", "--steps", "500"]
+        return subprocess.run([sys.executable, "-m", *argv], check=False).returncode
+    with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
+        folder = Path(text)
+        kafka = KafkaServer(folder / "kafka")
+        kafka.start()
+        try:
+            kafka.create_topic("logs", PARTITIONS)
+            size = fill(kafka, "logs")
+            raw = consume_only(kafka, "logs")
+            print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core")
+            print(f"{'consume() alone':32} {raw:>12,.0f} records per CPU-second")
+            for number, (case, config) in enumerate(CASES.items()):
+                rate, wall, peak = archive(kafka, "logs", f"bench-{number}", config, folder / f"case-{number}")
+                print(
+                    f"{case:32} {rate:>12,.0f} records per CPU-second ({rate / raw:.2f} of consume()), "
+                    f"{wall:,.0f}/s by the clock, task peak {peak / 1e6:.0f} MB",
+                    flush=True,
+                )
+        finally:
+            kafka.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
