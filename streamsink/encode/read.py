@@ -39,8 +39,12 @@ class ObjectReader(Protocol):
         """The rows' schema, None where only the rows can tell."""
         ...
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Rows as they were written, at most a row group or block at a time."""
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows as they were written, at most a row group or block at a time.
+
+        Args:
+            columns: Those wanted, a struct's members as `_kafka.offset`; where picking saves nothing all come.
+        """
         ...
 
 
@@ -179,7 +183,7 @@ class RawReader:
         fields = [field for field in self._sidecar.schema() if field.name != LENGTH.name]
         return pa.schema([*fields, pa.field(VALUE, pa.binary())])
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - see ObjectReader
         """Rows, a batch for each row group of the sidecar."""
         entries = self._sidecar.metadata.metadata
         separator = entries[SEPARATOR.encode()]
@@ -216,9 +220,9 @@ class _Explained:
         with _explained(self._name):
             return self._reader.schema()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         with _explained(self._name):
-            yield from self._reader.batches()
+            yield from self._reader.batches(columns)
 
 
 @contextmanager

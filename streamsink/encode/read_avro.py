@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import fastavro
@@ -45,7 +45,7 @@ class AvroReader:
         text = self._entries.get(ARROW_SCHEMA)
         return None if text is None else schema_from_text(text.decode())
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - see ObjectReader
         """Rows, a batch for each block."""
         written = fastavro.parse_schema(_readable(orjson.loads(self._entries["avro.schema"])))
         schema = self.schema()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -45,7 +45,7 @@ class JsonLinesReader:
         """The rows' schema, where the sidecar has it."""
         return schema_from_text(self._entries[ARROW_SCHEMA]) if ARROW_SCHEMA in self._entries else None
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - see ObjectReader
         """Rows, some thousands at a time."""
         schema = self.schema()
         lines = bytes(decompress(self._data, self._name)).split(b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 
@@ -20,15 +21,15 @@ def manifest_name(topic: str, partition: int, first_offset: int, content: bytes)
     return f"{FOLDER}/{topic}/{partition}/{first_offset:020d}-{digest}.jsonl"
 
 
-def write_manifest(store: Store, entries: Sequence[ObjectDescription]) -> None:
-    """Write the entries of one topic partition. Raises TransientError, TerminalError."""
+def write_manifest(store: Store, entries: Sequence[ObjectDescription]) -> str:
+    """Write the entries of one topic partition, and say under which name. Raises TransientError, TerminalError."""
     ordered = sorted(entries, key=lambda entry: (entry.first_offset, entry.name))
     content = b"".join(orjson.dumps(entry.to_json(), option=orjson.OPT_APPEND_NEWLINE) for entry in ordered)
     first = ordered[0]
-    try:
-        store.create(manifest_name(first.topic, first.partition, first.first_offset, content), content, {})
-    except AlreadyExistsError:
-        return
+    name = manifest_name(first.topic, first.partition, first.first_offset, content)
+    with contextlib.suppress(AlreadyExistsError):
+        store.create(name, content, {})
+    return name
 
 
 def read_manifest(store: Store, topic: str = "") -> Iterator[ObjectDescription]:

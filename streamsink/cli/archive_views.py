@@ -1,0 +1,256 @@
+"""How the archive commands' answers look: tables for people, a JSON document for programs. Decides nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal as human_size
+from rich.table import Table
+
+from streamsink.archive.inspect import Inspection
+from streamsink.archive.listing import ListedObject, ListedPartition
+from streamsink.archive.reindex import Reindexed
+from streamsink.archive.verify import Verdict, VerifiedPartition
+from streamsink.upload.description import ObjectDescription
+
+PIPE_COLUMNS = 200
+HOLES_SHOWN_MAX = 10
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun: `1 object`, `2,000 objects`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def objects_json(objects: list[ListedObject]) -> dict[str, Any]:
+    """`ls --objects` for programs."""
+    return {"objects": [_object_json(one) for one in objects]}
+
+
+def print_objects(objects: list[ListedObject]) -> None:
+    """`ls --objects` for people."""
+    table = _table("object", ">records", ">bytes", ">first offset", ">last offset", "from", "until", "reason")
+    for one in objects:
+        about = one.description
+        if about is None:
+            table.add_row(one.path, "?", human_size(one.size_bytes), str(one.first_offset), "?", "", "", one.problem)
+            continue
+        offsets = (str(about.first_offset), str(about.last_offset))
+        times = (_time(about.timestamp_min_ms), _time(about.timestamp_max_ms))
+        table.add_row(one.path, f"{about.record_count:,}", human_size(one.size_bytes), *offsets, *times, about.reason)
+    _print(table)
+    print(count(len(objects), "object"))
+
+
+def partitions_json(partitions: list[ListedPartition]) -> dict[str, Any]:
+    """`ls` for programs."""
+    return {"partitions": [dataclasses.asdict(one) for one in partitions]}
+
+
+def print_partitions(partitions: list[ListedPartition]) -> None:
+    """`ls` for people."""
+    table = _table(
+        "topic", ">partition", "encoded partition", ">objects", ">records", ">bytes", ">offsets", "from", "until"
+    )
+    for one in partitions:
+        table.add_row(
+            one.topic,
+            str(one.partition),
+            one.encoded_partition,
+            f"{one.objects:,}",
+            f"{one.records:,}" + (f" + {count(one.unknown, 'unknown object')}" if one.unknown else ""),
+            human_size(one.size_bytes),
+            _range(one.first_offset, one.last_offset),
+            _time(one.timestamp_min_ms),
+            _time(one.timestamp_max_ms),
+        )
+    _print(table)
+    objects, records = sum(one.objects for one in partitions), sum(one.records for one in partitions)
+    size_bytes = sum(one.size_bytes for one in partitions)
+    print(f"{count(objects, 'object')}, {count(records, 'record')}, {human_size(size_bytes)}")
+
+
+def inspection_json(found: Inspection) -> dict[str, Any]:
+    """`inspect` for programs."""
+    return {
+        "name": found.name,
+        "path": found.path,
+        "size_bytes": found.size_bytes,
+        "sha256": found.sha256,
+        "footer": found.footer,
+        "description": None if found.description is None else found.description.to_json(),
+        "columns": [{"name": name, "type": type_, "nullable": nullable} for name, type_, nullable in found.columns],
+        "row_groups": [dataclasses.asdict(group) for group in found.row_groups],
+        "first_rows": [orjson.Fragment(line) for line in found.first_rows],
+    }
+
+
+def print_inspection(found: Inspection) -> None:
+    """`inspect` for people."""
+    print(f"{found.path}\n{human_size(found.size_bytes)} ({found.size_bytes:,} bytes), SHA-256 {found.sha256}\n")
+    about = found.description
+    entries = _description_rows(about) if about is not None else sorted(found.footer.items())
+    table = _table("it says", "")
+    for key, value in entries:
+        table.add_row(key, value)
+    _print(table)
+    table = _table("column", "type", "null")
+    for name, type_, nullable in found.columns:
+        table.add_row(name, type_, "yes" if nullable else "no")
+    _print(table)
+    table = _table("row group", ">records", ">bytes")
+    for index, group in enumerate(found.row_groups):
+        table.add_row(
+            str(index), f"{group.records:,}", "" if group.size_bytes is None else human_size(group.size_bytes)
+        )
+    _print(table)
+    print("first rows")
+    for line in found.first_rows:
+        print(line)
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """`verify` for programs."""
+    return {
+        "sound": verdict.sound,
+        "objects": verdict.objects,
+        "records": verdict.records,
+        "size_bytes": verdict.size_bytes,
+        "corrupt": [{"name": one.name, "path": one.path, "problems": list(one.problems)} for one in verdict.corrupt],
+        "missing": verdict.missing,
+        "partitions": [_partition_json(one) for one in verdict.partitions],
+    }
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """`verify` for people."""
+    table = _table(
+        "topic", ">partition", ">objects", ">records", ">offsets", ">holes", ">offsets in no object", ">twice"
+    )
+    for one in verdict.partitions:
+        tiling = one.tiling
+        table.add_row(
+            one.topic,
+            str(one.partition),
+            f"{one.objects:,}",
+            f"{one.records:,}",
+            _range(tiling.first_offset, tiling.last_offset),
+            f"{tiling.hole_count:,}",
+            f"{tiling.offsets_missing:,}",
+            f"{tiling.overlap_count:,}",
+        )
+    _print(table)
+    for one in verdict.partitions:
+        _print_tiling(one)
+    for name in verdict.missing:
+        print(f"MISSING {name}: the manifest knows it and the store does not have it")
+    for corrupt in verdict.corrupt:
+        print(f"CORRUPT {corrupt.path}: {'; '.join(corrupt.problems)}")
+    told = f"{count(verdict.objects, 'object')}, {count(verdict.records, 'record')}, {human_size(verdict.size_bytes)}"
+    print(f"{'sound' if verdict.sound else 'NOT SOUND'}: {told}")
+
+
+def reindexed_json(done: Reindexed) -> dict[str, Any]:
+    """`reindex` for programs."""
+    left_out = [{"path": path, "problem": problem} for path, problem in done.left_out]
+    return {"objects": done.objects, "files_removed": done.files_removed, "left_out": left_out}
+
+
+def print_reindexed(done: Reindexed) -> None:
+    """`reindex` for people."""
+    print(f"the manifest knows {count(done.objects, 'object')}; {count(done.files_removed, 'old file')} removed")
+    for path, problem in done.left_out:
+        print(f"left out {path}: {problem}")
+
+
+def _object_json(one: ListedObject) -> dict[str, Any]:
+    about = {} if one.description is None else one.description.to_json()
+    about.pop("name", None)
+    told = {
+        "path": one.path,
+        "topic": one.topic,
+        "partition": one.partition,
+        "encoded_partition": one.encoded_partition,
+        "first_offset": one.first_offset,
+        **about,
+        "size_bytes": one.size_bytes,
+    }
+    return {**told, "problem": one.problem} if one.problem else told
+
+
+def _partition_json(one: VerifiedPartition) -> dict[str, Any]:
+    tiling = one.tiling
+    return {
+        "topic": one.topic,
+        "partition": one.partition,
+        "objects": one.objects,
+        "records": one.records,
+        "first_offset": tiling.first_offset,
+        "last_offset": tiling.last_offset,
+        "hole_count": tiling.hole_count,
+        "offsets_missing": tiling.offsets_missing,
+        "holes": [{"first_offset": first, "last_offset": last} for first, last in tiling.holes],
+        "overlap_count": tiling.overlap_count,
+        "overlaps": [dataclasses.asdict(overlap) for overlap in tiling.overlaps],
+        "unplaced": one.unplaced,
+    }
+
+
+def _print_tiling(one: VerifiedPartition) -> None:
+    tiling, name = one.tiling, f"{one.topic}-{one.partition}"
+    if tiling.hole_count:
+        shown = ", ".join(_range(first, last) for first, last in tiling.holes[:HOLES_SHOWN_MAX])
+        more = tiling.hole_count - HOLES_SHOWN_MAX
+        print(f"{name}: no object holds offsets {shown}" + (f" and {count(more, 'more range')}" if more > 0 else ""))
+    if one.unplaced:
+        print(f"{name}: {count(one.unplaced, 'object')} do not tell their offsets; holes may be theirs")
+    for overlap in tiling.overlaps:
+        where = _range(overlap.first_offset, overlap.last_offset)
+        print(f"TWICE {name}: offsets {where} are in {overlap.names[0]} and in {overlap.names[1]}")
+
+
+def _description_rows(about: ObjectDescription) -> list[tuple[str, str]]:
+    rows = [(key, str(value)) for key, value in about.to_json().items() if not key.endswith("_ms")]
+    times = (_time(about.timestamp_min_ms), _time(about.timestamp_max_ms))
+    return [*rows, ("first record time", times[0]), ("last record time", times[1])]
+
+
+def _range(first: int | None, last: int | None) -> str:
+    if first is None:
+        return ""
+    return str(first) if first == last else f"{first}..{last}"
+
+
+def _time(timestamp_ms: int | None) -> str:
+    """ISO 8601 in UTC, or the number where no calendar of Python's reaches."""
+    if timestamp_ms is None:
+        return ""
+    try:
+        moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{timestamp_ms} ms"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _table(*columns: str) -> Table:
+    """A table whose columns stand to the right where their name begins with `>`."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    width = None if sys.stdout.isatty() else PIPE_COLUMNS
+    Console(width=width, markup=False, highlight=False).print(table)
