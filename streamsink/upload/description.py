@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ FOOTER_PREFIX = "streamsink."
 METADATA_PREFIX = "streamsink-"
 METADATA_BYTES_MAX = 2000
 """Storj takes 2 KiB; what would pass this is cut from metadata, never from the footer."""
+
+MD5_KEY = "md5chksum"
 
 _NUMBERS = frozenset(
     {"partition", "first_offset", "last_offset", "record_count", "timestamp_min_ms", "timestamp_max_ms", "size_bytes"}
@@ -54,14 +58,17 @@ class ObjectDescription:
         return {f"{FOOTER_PREFIX}{key}": value for key, value in self._texts(without=("name", *_OF_THE_BYTES)).items()}
 
     def to_metadata(self) -> dict[str, str]:
-        """Entries for the store's metadata: ASCII, percent-encoded where need be; `md5chksum` is what rclone reads."""
+        """Entries for the store's metadata; `md5chksum` is what rclone reads.
+
+        Percent-encoded to ASCII without spaces: these become HTTP headers, whose ends are trimmed on the way.
+        """
         texts = self._texts(without=("name", "md5", "size_bytes"))
         entries = {
-            f"{METADATA_PREFIX}{key.replace('_', '-')}": quote(value, safe=" /=+:,") for key, value in texts.items()
+            f"{METADATA_PREFIX}{key.replace('_', '-')}": quote(value, safe="/=+:,") for key, value in texts.items()
         }
         if self.md5:
-            entries["md5chksum"] = base64.b64encode(bytes.fromhex(self.md5)).decode()
-        for key in ("lane", "encoded-partition"):
+            entries[MD5_KEY] = base64.b64encode(bytes.fromhex(self.md5)).decode()
+        for key in ("writer", "lane", "encoded-partition", "topic"):
             if sum(len(name) + len(value) for name, value in entries.items()) > METADATA_BYTES_MAX:
                 entries.pop(f"{METADATA_PREFIX}{key}", None)
         return entries
@@ -83,20 +90,18 @@ class ObjectDescription:
         Raises:
             TerminalError: They are not ours.
         """
-        return cls._from_texts(name, {key.removeprefix(FOOTER_PREFIX): value for key, value in footer.items()})
+        return cls._from_texts(name, _stripped(footer, FOOTER_PREFIX))
 
     @classmethod
     def from_metadata(cls, name: str, metadata: Mapping[str, str], *, size_bytes: int) -> ObjectDescription | None:
         """Read a store's metadata; None where it isn't ours or was cut."""
-        texts = {
-            key.lower().removeprefix(METADATA_PREFIX).replace("-", "_"): unquote(value)
-            for key, value in metadata.items()
-        }
-        if not {"first_offset", "last_offset", "topic", "sha256", "lane"} <= texts.keys():
+        lowered = {key.lower(): value for key, value in metadata.items()}
+        texts = {key.replace("-", "_"): unquote(value) for key, value in _stripped(lowered, METADATA_PREFIX).items()}
+        if not texts.keys() >= _TELLING:
             return None
         texts["size_bytes"] = str(size_bytes)
-        if "md5chksum" in texts:
-            texts["md5"] = base64.b64decode(texts["md5chksum"]).hex()
+        with contextlib.suppress(binascii.Error):
+            texts["md5"] = base64.b64decode(lowered.get(MD5_KEY, ""), validate=True).hex()
         return cls._from_texts(name, texts)
 
     @classmethod
@@ -127,5 +132,10 @@ class ObjectDescription:
         return cls(**known)  # type: ignore[arg-type]
 
 
+def _stripped(entries: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {key.removeprefix(prefix): value for key, value in entries.items() if key.startswith(prefix)}
+
+
 _OF_THE_BYTES = ("sha256", "md5", "size_bytes")
+_TELLING = {"topic", "partition", "lane", "first_offset", "last_offset", "record_count", "sha256"}
 _NOT_OURS = "something else wrote an object of this name, or it was changed"

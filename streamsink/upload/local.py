@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import time
 import uuid
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from streamsink.errors import (
@@ -18,6 +18,7 @@ from streamsink.errors import (
     TerminalError,
     TransientError,
 )
+from streamsink.upload.name import require_fit
 from streamsink.upload.protocol import ObjectInfo
 
 TEMPORARY_PREFIX = ".streamsink-tmp-"
@@ -29,50 +30,57 @@ _TRANSIENT = {
     errno.EFBIG: "raise the limit on file sizes; nothing is lost, and the upload goes on by itself",
     errno.EIO: "look at the disk's health",
     errno.EMFILE: "raise the limit on open files",
+    errno.ENFILE: "raise the limit on open files",
     errno.EAGAIN: "the system is short of something; this may pass",
+    errno.ENOMEM: "the system is short of memory; this may pass",
     errno.ESTALE: "the network file system is away",
     errno.ETIMEDOUT: "the network file system is away",
+}
+_NO_ACCESS = "give the worker's user write access to this folder"
+_NO_LINKS = "this file system has no hard links, which creating without overwriting needs: use another one"
+_TERMINAL = {
+    errno.EACCES: _NO_ACCESS,
+    errno.EPERM: _NO_ACCESS,
+    errno.EROFS: "the file system is mounted read-only: mount it for writing, or correct archive.url",
+    errno.ENOTDIR: "a file lies where a folder is needed: move it away, or correct archive.url",
+    errno.ENAMETOOLONG: "topic and encoded partition make a longer name than this file system takes",
+    errno.EMLINK: _NO_LINKS,
+    errno.EOPNOTSUPP: _NO_LINKS,
 }
 
 
 class LocalStore:
-    """A folder. Creates write a temporary file, fsync it, link it to its name and fsync the folder.
+    """A folder. Creates write a temporary file, fsync it, link it to its name and fsync the folders above.
+
+    Nothing is made before the first `create`, so that looking into a mistyped path leaves no trace.
 
     Args:
-        root: The folder; made if missing.
-
-    Raises:
-        TerminalError: It can't be made or read.
+        root: The folder.
     """
 
     def __init__(self, root: Path) -> None:
         self.url = root.absolute().as_uri()
         self.keeps_metadata = False
         self._root = root.absolute()
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            self._remove_stale()
-        except OSError as error:
-            raise self._explain(error, str(self._root)) from error
+        self._swept = False
 
     def create(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:  # noqa: ARG002
         """See `Store.create`; a folder keeps no metadata."""
         path = self._path(name)
-        temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
         try:
-            made = self._make_folders(path.parent)
-            try:
-                _write_durably(temporary, data)
-                os.link(temporary, path)
-            finally:
-                with contextlib.suppress(FileNotFoundError):
-                    temporary.unlink()
-            for folder in {path.parent, *(parent.parent for parent in made)}:
-                _fsync_folder(folder)
-        except FileExistsError:
-            raise AlreadyExistsError(f"{name} exists in {self.url}") from None
+            durable_above = _make_folders(path.parent)
+            self._sweep_once()
+            taken = not _link_durably(path, data)
+            # Even when the name is taken: whoever linked it may have died before this.
+            _fsync_folders(path.parent, up_to=min(durable_above, self._root, key=lambda folder: len(folder.parts)))
+        except FileNotFoundError as error:
+            raise TransientError(
+                f"{name} in {self.url}: a folder vanished while it was used", hint="something removes empty folders"
+            ) from error
         except OSError as error:
             raise self._explain(error, name) from error
+        if taken:
+            raise self._taken(path, name)
 
     def get(self, name: str) -> bytes:
         """See `Store.get`."""
@@ -101,6 +109,8 @@ class LocalStore:
             return None
         except OSError as error:
             raise self._explain(error, name) from error
+        if not stat.S_ISREG(found.st_mode):
+            return None
         return ObjectInfo(name, found.st_size, {}, int(found.st_mtime * 1000))
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
@@ -140,54 +150,78 @@ class LocalStore:
                 yield ObjectInfo(name, about.st_size, {}, int(about.st_mtime * 1000))
 
     def _path(self, name: str) -> Path:
-        parts = name.split("/")
-        if not name or name.startswith("/") or "\0" in name or any(part in {"", ".", ".."} for part in parts):
-            raise TerminalError(f"{name!r} is not a name below {self.url}", hint="names are relative, without '..'")
-        return self._root.joinpath(*parts)
+        return self._root / require_fit(name, self.url)
 
-    def _make_folders(self, folder: Path) -> Sequence[Path]:
-        made = deque[Path]()
-        while not folder.exists():
-            made.append(folder)
-            folder = folder.parent
-        for path in reversed(made):
-            path.mkdir(exist_ok=True)
-        return made
+    def _taken(self, path: Path, name: str) -> StreamsinkError:
+        if path.is_dir():
+            return TerminalError(f"{name} in {self.url} is a folder", hint="move it away: an object needs its name")
+        return AlreadyExistsError(f"{name} exists in {self.url}")
 
-    def _remove_stale(self) -> None:
-        """Temporary files of writers that died; young ones may be in work."""
+    def _sweep_once(self) -> None:
+        """Remove temporary files of writers that died; young ones may be in work."""
+        if self._swept:
+            return
+        self._swept = True
         oldest = time.time() - TEMPORARY_AGE_S_MAX
-        for path in self._root.rglob(f"{TEMPORARY_PREFIX}*"):
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
+        for folder, _, files in os.walk(self._root):
+            for file in files:
+                if file.startswith(TEMPORARY_PREFIX):
+                    path = Path(folder, file)
+                    with contextlib.suppress(OSError):
+                        if path.stat().st_mtime < oldest:
+                            path.unlink()
 
     def _explain(self, error: OSError, name: str) -> StreamsinkError:
-        where = f"{name} in {self.url}" if name != str(self._root) else self.url
-        message = f"{where}: {error.strerror or error}"
-        if isinstance(error, FileNotFoundError):
-            return ObjectMissingError(f"no object {name} in {self.url}")
-        if error.errno in _TRANSIENT:
-            return TransientError(message, hint=_TRANSIENT[error.errno])
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            return TerminalError(message, hint="give the worker's user write access to this folder")
-        if error.errno in {errno.EMLINK, errno.EOPNOTSUPP}:
-            return TerminalError(
-                message, hint="the file system has no hard links, which creating without overwriting needs"
-            )
+        message = f"{name} in {self.url}: {error.strerror or error}"
+        match error.errno:
+            case errno.ENOENT:
+                return ObjectMissingError(f"no object {name} in {self.url}")
+            case number if number in _TRANSIENT:
+                return TransientError(message, hint=_TRANSIENT[number])
+            case number if number in _TERMINAL:
+                return TerminalError(message, hint=_TERMINAL[number])
         return TerminalError(message, hint="look at the path and what lies there")
 
 
-def _write_durably(path: Path, data: bytes | memoryview) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _make_folders(folder: Path) -> Path:
+    """Make it and what is missing above; returns the lowest one that was there."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+    return folder
 
 
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _link_durably(path: Path, data: bytes | memoryview) -> bool:
+    """Give `path` these bytes, all at once; False where the name is taken."""
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
     try:
-        os.fsync(handle)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except PermissionError as error:
+            # What a file system without hard links answers; the folder itself has just been written to.
+            raise OSError(errno.EOPNOTSUPP, os.strerror(error.errno or errno.EPERM)) from error
     finally:
-        os.close(handle)
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    return True
+
+
+def _fsync_folders(folder: Path, *, up_to: Path) -> None:
+    while True:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if folder in {up_to, folder.parent}:
+            return
+        folder = folder.parent

@@ -22,7 +22,8 @@ def manifest_name(topic: str, partition: int, first_offset: int, content: bytes)
 
 
 def write_manifest(store: Store, entries: Sequence[ObjectDescription]) -> str:
-    """Write the entries of one topic partition, and say under which name. Raises TransientError, TerminalError."""
+    """Write the entries of one topic partition, at least one, and say under which name. Raises as `Store.create`."""
+    assert len({(entry.topic, entry.partition) for entry in entries}) == 1, "a manifest's file is of one partition"
     ordered = sorted(entries, key=lambda entry: (entry.first_offset, entry.name))
     content = b"".join(orjson.dumps(entry.to_json(), option=orjson.OPT_APPEND_NEWLINE) for entry in ordered)
     first = ordered[0]
@@ -43,5 +44,5 @@ def read_manifest(store: Store, topic: str = "") -> Iterator[ObjectDescription]:
         for line in content.splitlines():
             try:
                 yield ObjectDescription.from_json(orjson.loads(line))
-            except (orjson.JSONDecodeError, TerminalError):
+            except (orjson.JSONDecodeError, AttributeError, TerminalError):
                 continue

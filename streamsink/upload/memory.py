@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 
 from streamsink.errors import AlreadyExistsError, ObjectMissingError
+from streamsink.upload.name import require_fit
 from streamsink.upload.protocol import ObjectInfo
 
 _registry: dict[str, dict[str, tuple[bytes, dict[str, str]]]] = {}
@@ -23,6 +24,7 @@ class MemoryStore:
 
     def create(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:
         """See `Store.create`."""
+        require_fit(name, self.url)
         with _lock:
             if name in self._objects:
                 raise AlreadyExistsError(f"{name} exists")
@@ -40,6 +42,7 @@ class MemoryStore:
 
     def head(self, name: str) -> ObjectInfo | None:
         """See `Store.head`."""
+        require_fit(name, self.url)
         with _lock:
             found = self._objects.get(name)
         return None if found is None else ObjectInfo(name, len(found[0]), found[1])
@@ -47,13 +50,14 @@ class MemoryStore:
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See `Store.list`."""
         with _lock:
-            found = sorted((name, data, metadata) for name, (data, metadata) in self._objects.items())
-        for name, data, metadata in found:
+            found = sorted(self._objects.items())
+        for name, (data, metadata) in found:
             if name.startswith(prefix):
                 yield ObjectInfo(name, len(data), metadata)
 
     def delete(self, name: str) -> None:
         """See `Store.delete`."""
+        require_fit(name, self.url)
         with _lock:
             self._objects.pop(name, None)
 
@@ -61,6 +65,7 @@ class MemoryStore:
         """Nothing to let go of."""
 
     def _object(self, name: str) -> tuple[bytes, dict[str, str]]:
+        require_fit(name, self.url)
         with _lock:
             found = self._objects.get(name)
         if found is None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from streamsink.errors import ConfigError, Problem
@@ -17,7 +20,9 @@ from streamsink.upload.memory import MemoryStore
 from streamsink.upload.object_store import RETRY_CONFIG, ObjectStore
 from streamsink.upload.protocol import Store
 
-TIMEOUT_S = 60
+TIMEOUT_S = 120
+"""For one request: 128 MiB take that long at 9 Mbit/s."""
+
 CONNECT_TIMEOUT_S = 5
 
 S3_OPTIONS = {
@@ -50,72 +55,121 @@ AZURE_OPTIONS = {
 }
 """Names after `archive.option.`, and obstore's name for each; empty where it becomes something else."""
 
+ObstoreStore = TypeVar("ObstoreStore", S3Store, GCSStore, AzureStore)
+
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_BUCKET_SCHEMES = {"s3", "gs", "gcs", "az", "azure"}
+_KNOWN_URLS = "known are file:///path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix"
+
 
 def open_store(url: str, options: Mapping[str, str]) -> Store:
     """The store of a URL: `file:///path`, `s3://bucket/prefix`, `gs://bucket`, `az://container`, `memory://name`.
 
+    Asks no server anything: what is wrong there shows with the first call.
+
     Raises:
-        ConfigError: Unknown scheme or option.
-        TerminalError: A folder that can't be used.
+        ConfigError: Unknown scheme or option, no bucket, a value that can't be used.
     """
-    parts = urlsplit(url)
-    bucket, prefix = parts.netloc, unquote(parts.path).strip("/")
-    match parts.scheme:
+    scheme, bucket, prefix = _parts(url)
+    match scheme:
         case "file":
             _check(options, {})
-            if parts.netloc not in {"", "localhost"}:
-                raise ConfigError(
-                    [Problem("archive.url", f"{url} names a host; a local path has three slashes: file:///")]
-                )
-            return LocalStore(Path(unquote(parts.path) or "/"))
+            return LocalStore(Path(unquote(urlsplit(url).path)))
         case "memory":
-            return MemoryStore(bucket + (f"/{prefix}" if prefix else ""))
+            _check(options, {})
+            return MemoryStore("/".join(filter(None, (bucket, prefix))))
         case "s3":
             _check(options, S3_OPTIONS)
-            return ObjectStore(url, _s3(bucket, prefix, options))
+            return ObjectStore(url, _built(lambda: _s3(bucket, prefix, options)))
         case "gs" | "gcs":
             _check(options, GCS_OPTIONS)
             config: Any = _config(options, GCS_OPTIONS)
-            gcs = GCSStore(bucket, prefix=prefix or None, config=config, **_client(options))
-            return ObjectStore(url, gcs)
+            return ObjectStore(url, _built(lambda: GCSStore(bucket, prefix=prefix, config=config, **_client(options))))
         case "az" | "azure":
             _check(options, AZURE_OPTIONS)
-            azure_config: Any = {"container_name": bucket, **_config(options, AZURE_OPTIONS)}
-            azure = AzureStore(prefix=prefix or None, config=azure_config, **_client(options))
-            return ObjectStore(url, azure)
-        case _:
-            raise ConfigError(
-                [Problem("archive.url", f"{url!r}: unknown kind of store")],
-                hint="known are file:///path, s3://bucket, gs://bucket, az://container",
-            )
+            azure: Any = {"container_name": bucket, **_config(options, AZURE_OPTIONS)}
+            return ObjectStore(url, _built(lambda: AzureStore(prefix=prefix, config=azure, **_client(options))))
+    raise ConfigError([Problem("archive.url", f"{url!r}: unknown kind of store")], hint=_KNOWN_URLS)
 
 
-def _s3(bucket: str, prefix: str, options: Mapping[str, str]) -> S3Store:
+def _parts(url: str) -> tuple[str, str, str | None]:
+    """Scheme, bucket and prefix; what can't be used is told without showing a secret that may stand in it."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ConfigError(
+            [Problem("archive.url", "it holds a user name or password")], hint="credentials go into archive.option.*"
+        )
+    if not parts.scheme:
+        raise ConfigError([Problem("archive.url", f"{url!r} has no scheme")], hint=_KNOWN_URLS)
+    if parts.query or parts.fragment:
+        raise ConfigError(
+            [Problem("archive.url", f"{url!r} holds '?' or '#'")],
+            hint="write %3F and %23 for them; options go elsewhere",
+        )
+    if parts.scheme == "file" and (parts.netloc not in {"", "localhost"} or not parts.path.startswith("/")):
+        raise ConfigError(
+            [Problem("archive.url", f"{url!r} is not an absolute path")],
+            hint="a local path has three slashes: file:///",
+        )
+    if parts.scheme in _BUCKET_SCHEMES and not parts.netloc:
+        raise ConfigError([Problem("archive.url", f"{url!r} names no bucket")], hint=_KNOWN_URLS)
+    return parts.scheme, parts.netloc, unquote(parts.path).strip("/") or None
+
+
+def _built(build: Callable[[], ObstoreStore]) -> ObstoreStore:
+    try:
+        return build()
+    except (BaseError, ValueError, OSError) as error:
+        # obstore's messages name the option, and may repeat a key file's path but not what is in it.
+        said = " ".join(str(error).partition("Debug source:")[0].split())
+        raise ConfigError([Problem("archive.option", said)], hint="look at archive.url and archive.option.*") from None
+
+
+def _s3(bucket: str, prefix: str | None, options: Mapping[str, str]) -> S3Store:
     config: Any = _config(options, S3_OPTIONS)
-    endpoint = options.get("endpoint", "")
-    path_style = options.get("path_style", "true" if endpoint else "false").lower() == "true"
-    config["virtual_hosted_style_request"] = not path_style
     config["conditional_put"] = "etag"
-    config.setdefault("region", "us-east-1")
-    return S3Store(bucket, prefix=prefix or None, config=config, **_client(options))
+    if not _flag(options, "path_style", default=True):
+        config["virtual_hosted_style_request"] = True
+        endpoint = urlsplit(options.get("endpoint", ""))
+        if endpoint.netloc:
+            # obstore takes a virtual-hosted endpoint with the bucket in it already.
+            config["endpoint"] = endpoint._replace(netloc=f"{bucket}.{endpoint.netloc}").geturl()
+    return S3Store(bucket, prefix=prefix, config=config, **_client(options))
 
 
 def _client(options: Mapping[str, str]) -> dict[str, Any]:
-    plain_http = options.get("endpoint", "").startswith("http://")
-    allow_http = options.get("allow_http", "true" if plain_http else "false").lower() == "true"
-    timeout_s = float(options.get("timeout_s", TIMEOUT_S))
-    return {
-        "client_options": {
-            "timeout": timedelta(seconds=timeout_s),
-            "connect_timeout": timedelta(seconds=min(CONNECT_TIMEOUT_S, timeout_s)),
-            "allow_http": allow_http,
-        },
-        "retry_config": RETRY_CONFIG,
+    endpoint = options.get("endpoint") or next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), "")
+    plain_http = endpoint.startswith("http://")
+    timeout_s = _timeout_s(options)
+    client: dict[str, Any] = {
+        "timeout": timedelta(seconds=timeout_s),
+        "connect_timeout": timedelta(seconds=min(CONNECT_TIMEOUT_S, timeout_s)),
     }
+    if plain_http or "allow_http" in options:
+        client["allow_http"] = _flag(options, "allow_http", default=plain_http)
+    return {"client_options": client, "retry_config": RETRY_CONFIG}
+
+
+def _flag(options: Mapping[str, str], key: str, *, default: bool) -> bool:
+    match options.get(key, str(default)).strip().lower():
+        case "true":
+            return True
+        case "false":
+            return False
+    raise ConfigError([Problem(f"archive.option.{key}", f"{options[key]!r} is neither true nor false")])
+
+
+def _timeout_s(options: Mapping[str, str]) -> float:
+    text = options.get("timeout_s", str(TIMEOUT_S))
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or float(text) <= 0:
+        raise ConfigError(
+            [Problem("archive.option.timeout_s", f"{text!r} is not a number of seconds from 0.1 to 9999")]
+        )
+    return float(text)
 
 
 def _config(options: Mapping[str, str], known: Mapping[str, str]) -> dict[str, Any]:
-    return {known[key]: value for key, value in options.items() if known.get(key)}
+    return {known[key]: value for key, value in options.items() if known.get(key) and value}
 
 
 def _check(options: Mapping[str, str], known: Mapping[str, str]) -> None:

@@ -19,7 +19,9 @@ def probe_create(store: Store) -> bool:
         TerminalError: Missing bucket, wrong credentials, read-only folder.
     """
     name = f"{FOLDER}/{uuid.uuid4().hex}"
-    store.create(name, b"first", {})
+    with contextlib.suppress(AlreadyExistsError):
+        # The name is fresh: what exists is what a repeated request of ours has just written.
+        store.create(name, b"first", {})
     try:
         store.create(name, b"second", {})
         atomic = False

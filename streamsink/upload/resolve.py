@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamsink.errors import AlreadyExistsError, ObjectMissingError, TransientError
+from streamsink.errors import AlreadyExistsError, ObjectMissingError, TerminalError, TransientError
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.protocol import ObjectInfo, Store
 
@@ -47,7 +47,7 @@ def store_object(
 
     Raises:
         TransientError: Nobody knows; calling this again finds out.
-        TerminalError: It can't work.
+        TerminalError: It can't work, or the name belongs to something else.
     """
     try:
         store.create(description.name, data, description.to_metadata())
@@ -72,10 +72,23 @@ def _look_at(
     if existing is None:
         if info.size_bytes == description.size_bytes and _sha256(store, info.name) == description.sha256:
             return Stored(earlier=True)
-        return Conflict(read_description(store, info))
-    if existing.sha256 == description.sha256:
+        existing = read_description(store, info)
+    elif existing.sha256 == description.sha256:
         return Stored(earlier=True)
+    _require_comparable(description, existing)
     return Conflict(existing)
+
+
+def _require_comparable(ours: ObjectDescription, existing: ObjectDescription) -> None:
+    """An object is only adopted if it covers the same lane from the same record: else records would be lost."""
+    for word in ("topic", "partition", "lane", "first_offset"):
+        mine, theirs = getattr(ours, word), getattr(existing, word)
+        if mine != theirs:
+            raise TerminalError(
+                f"{ours.name} exists and covers another {word.replace('_', ' ')}: {theirs!r}, not {mine!r}",
+                hint="something else archives into the same place, or did under another layout: "
+                "move the object away, or give this connector another topics.dir",
+            )
 
 
 def _sha256(store: Store, name: str) -> str:

@@ -60,8 +60,9 @@ def describe_by_sidecar(store: Store, info: ObjectInfo) -> ObjectDescription:
     """
     sha256 = hashlib.sha256(store.get(info.name)).hexdigest()
     try:
-        return ObjectDescription.from_json(json.loads(store.get(f"{sidecar_name(sha256)}.json")))
-    except ObjectMissingError:
+        entry = json.loads(store.get(f"{sidecar_name(sha256)}.json"))
+        return ObjectDescription.from_json({**entry, "name": info.name})
+    except (ObjectMissingError, ValueError, TypeError):
         raise TerminalError(
             f"{info.name} exists and nothing says what it holds",
             hint="another program wrote it or changed it; move it away, then restart the connector",
