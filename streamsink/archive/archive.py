@@ -16,7 +16,7 @@ from streamsink.upload.manifest import read_manifest
 from streamsink.upload.name import ParsedName, parse_name
 from streamsink.upload.open import open_store
 from streamsink.upload.protocol import ObjectInfo, Store
-from streamsink.upload.sidecar import sidecar_name
+from streamsink.upload.sidecar import read_sidecar, sidecar_name
 
 OWN_FOLDER = "_streamsink"
 """Beside `topics.dir`: manifest, sidecars, probes."""
@@ -93,9 +93,9 @@ class Archive:
         told = ObjectDescription.from_metadata(info.name, info.metadata, size_bytes=info.size_bytes)
         return told or self._from_footer(info, data) or self._from_sidecar(info, data)
 
-    def sidecar(self, sha256: str) -> bytes | None:
-        """What an object's format keeps beside it, by the hash of its bytes."""
-        return self._get(sidecar_name(sha256))
+    def sidecar(self, name: str, sha256: str) -> bytes | None:
+        """What an object's format keeps beside it, by its name and the hash of its bytes."""
+        return read_sidecar(self.store, name, sha256)
 
     def _from_footer(self, info: ObjectInfo, data: bytes | None) -> ObjectDescription | None:
         def get_range(start: int, length: int) -> bytes:
@@ -106,19 +106,14 @@ class Archive:
 
     def _from_sidecar(self, info: ObjectInfo, data: bytes | None) -> ObjectDescription:
         sha256 = hashlib.sha256(self.store.get(info.name) if data is None else data).hexdigest()
-        content = self._get(f"{sidecar_name(sha256)}.json")
-        if content is None:
+        try:
+            content = self.store.get(f"{sidecar_name(info.name, sha256)}.json")
+        except ObjectMissingError:
             raise TerminalError(
                 f"nothing says what {info.name} holds",
                 hint="it was changed, or another program wrote it, or the folder _streamsink/sidecar is lost",
-            )
-        return ObjectDescription.from_json(json.loads(content))
-
-    def _get(self, name: str) -> bytes | None:
-        try:
-            return self.store.get(name)
-        except ObjectMissingError:
-            return None
+            ) from None
+        return ObjectDescription.from_json({**json.loads(content), "name": info.name})
 
 
 def open_archive(location: str, options: Mapping[str, str]) -> Archive:

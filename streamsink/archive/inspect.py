@@ -71,7 +71,7 @@ def inspect_object(archive: Archive, entry: ArchivedObject) -> Inspection:
     """
     data = archive.store.get(entry.name)
     sha256 = hashlib.sha256(data).hexdigest()
-    reader = open_object(entry.name, data, archive.sidecar(sha256))
+    reader = open_object(entry.name, data, archive.sidecar(entry.name, sha256))
     batches = reader.batches()
     groups, first = [], None
     for batch in batches:

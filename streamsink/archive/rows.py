@@ -54,7 +54,7 @@ def read_rows(archive: Archive, entry: ArchivedObject) -> Iterator[pa.RecordBatc
         data = archive.store.get(entry.name)
     except ObjectMissingError:
         return
-    yield from open_object(entry.name, data, archive.sidecar(hashlib.sha256(data).hexdigest())).batches()
+    yield from open_object(entry.name, data, archive.sidecar(entry.name, hashlib.sha256(data).hexdigest())).batches()
 
 
 def as_text(rows: pa.RecordBatch) -> pa.RecordBatch:

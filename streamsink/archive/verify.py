@@ -176,7 +176,9 @@ def check_object(archive: Archive, entry: ArchivedObject) -> CheckedObject:
     try:
         # Bytes whose hash is known to be right need no second look: only the offsets are decoded.
         proven = bool(sums) and not sums - {sha256}
-        records, offsets = _offsets(open_object(entry.name, data, archive.sidecar(sha256)), entry, only=proven)
+        records, offsets = _offsets(
+            open_object(entry.name, data, archive.sidecar(entry.name, sha256)), entry, only=proven
+        )
     except TerminalError as error:
         return CheckedObject(entry, problems=(*problems, error.message))
     for description in said:

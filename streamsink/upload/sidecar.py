@@ -17,9 +17,13 @@ from streamsink.upload.protocol import ObjectInfo, Store
 FOLDER = "_streamsink/sidecar"
 
 
-def sidecar_name(sha256: str) -> str:
-    """Where the sidecar of an object with this hash lies, beside `topics.dir`."""
-    return f"{FOLDER}/{sha256[:2]}/{sha256}"
+def sidecar_name(name: str, sha256: str) -> str:
+    """Where the sidecar of an object of this name and hash lies, beside `topics.dir`.
+
+    The hash alone wouldn't do: raw objects of equal values have equal bytes, and still other keys and offsets. The
+    name's last part alone is used, so that moving the folders above doesn't part them.
+    """
+    return f"{FOLDER}/{sha256[:2]}/{sha256}/{name.rpartition('/')[2]}"
 
 
 def write_sidecars(store: Store, description: ObjectDescription, content: bytes | None, *, describe: bool) -> None:
@@ -35,7 +39,7 @@ def write_sidecars(store: Store, description: ObjectDescription, content: bytes 
         TransientError: As `Store.create`; a conflict is none, since the name says what is in it.
         TerminalError: As `Store.create`.
     """
-    name = sidecar_name(description.sha256)
+    name = sidecar_name(description.name, description.sha256)
     wanted = [] if content is None else [(name, content)]
     if describe:
         wanted.append((f"{name}.json", json.dumps(description.to_json()).encode()))
@@ -44,10 +48,10 @@ def write_sidecars(store: Store, description: ObjectDescription, content: bytes 
             store.create(sidecar, data, {})
 
 
-def read_sidecar(store: Store, sha256: str) -> bytes | None:
-    """A sidecar's content, None where there is none. Raises as `Store.get`."""
+def read_sidecar(store: Store, name: str, sha256: str) -> bytes | None:
+    """The content of an object's sidecar, None where there is none. Raises as `Store.get`."""
     try:
-        return store.get(sidecar_name(sha256))
+        return store.get(sidecar_name(name, sha256))
     except ObjectMissingError:
         return None
 
@@ -60,7 +64,7 @@ def describe_by_sidecar(store: Store, info: ObjectInfo) -> ObjectDescription:
     """
     sha256 = hashlib.sha256(store.get(info.name)).hexdigest()
     try:
-        entry = json.loads(store.get(f"{sidecar_name(sha256)}.json"))
+        entry = json.loads(store.get(f"{sidecar_name(info.name, sha256)}.json"))
         return ObjectDescription.from_json({**entry, "name": info.name})
     except (ObjectMissingError, ValueError, TypeError):
         raise TerminalError(

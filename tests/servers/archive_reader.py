@@ -28,7 +28,7 @@ def archived_records(store: Store, topics_dir: str = "topics") -> dict[int, list
 def object_rows(store: Store, name: str) -> list[dict]:
     """An object's rows."""
     data = store.get(name)
-    sidecar = read_sidecar(store, hashlib.sha256(data).hexdigest())
+    sidecar = read_sidecar(store, name, hashlib.sha256(data).hexdigest())
     return [row for batch in open_object(name, data, sidecar).batches() for row in batch.to_pylist()]
 
 
