@@ -1,0 +1,370 @@
+"""Keys of the archive itself: where it is, what is in it, when files close. Definitions only.
+
+Names are Confluent's wherever its storage sinks have one for the same thing.
+"""
+
+from __future__ import annotations
+
+from streamsink.config import validators as check
+from streamsink.config.connector_keys import EXTRACTORS, FORMATS, PARTITIONERS
+from streamsink.config.definition import ConfigKey, Importance, KeyType, Width, grouped
+
+MIB = 1024 * 1024
+PARQUET_CODECS = ("zstd", "snappy", "gzip", "lz4", "brotli", "none")
+AVRO_CODECS = ("null", "deflate", "snappy", "zstandard", "bzip2")
+STREAM_CODECS = ("none", "gzip", "zstd")
+
+WHERE_KEYS = grouped(
+    "Archive",
+    [
+        ConfigKey(
+            "archive.url",
+            KeyType.STRING,
+            "",
+            "Where the archive is: file:///folder, s3://bucket/prefix, gs://bucket or az://container. Options of the "
+            "store follow as archive.option.*.",
+            Importance.HIGH,
+            width=Width.LONG,
+        ),
+        ConfigKey(
+            "topics.dir",
+            KeyType.STRING,
+            "topics",
+            "Folder below the archive's URL that has a folder for each topic; may be empty.",
+            validator=check.relative_folder,
+        ),
+        ConfigKey(
+            "directory.delim",
+            KeyType.STRING,
+            "/",
+            "What separates folders in objects' names.",
+            Importance.LOW,
+            check.delimiter,
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "file.delim",
+            KeyType.STRING,
+            "+",
+            "What separates topic, partition and offset in objects' names.",
+            Importance.LOW,
+            check.delimiter,
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "filename.offset.zero.pad.width",
+            KeyType.INT,
+            "10",
+            "How many digits offsets in objects' names have at least.",
+            Importance.LOW,
+            check.between(0, 40),
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "exactly.once",
+            KeyType.STRING,
+            "preferred",
+            "What happens where the store can't create objects atomically: required refuses to run, preferred goes on "
+            "storing each record at least once and says so.",
+            validator=check.one_of(("required", "preferred")),
+            recommended=("preferred", "required"),
+            width=Width.SHORT,
+        ),
+    ],
+)
+
+CONTENT_KEYS = grouped(
+    "Content",
+    [
+        ConfigKey(
+            "format.class",
+            KeyType.CLASS,
+            "parquet",
+            "What objects are: parquet, avro, jsonl or raw, or the class name of Confluent's format.",
+            Importance.HIGH,
+            recommended=FORMATS,
+        ),
+        ConfigKey(
+            "parquet.codec",
+            KeyType.STRING,
+            "zstd",
+            "How Parquet objects are compressed.",
+            validator=check.one_of((*PARQUET_CODECS, "uncompressed")),
+            recommended=PARQUET_CODECS,
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "avro.codec",
+            KeyType.STRING,
+            "null",
+            "How Avro objects are compressed.",
+            validator=check.one_of(AVRO_CODECS),
+            recommended=AVRO_CODECS,
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "compression.type",
+            KeyType.STRING,
+            "none",
+            "How JSON Lines and raw objects are compressed.",
+            validator=check.one_of(STREAM_CODECS),
+            recommended=STREAM_CODECS,
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "compression.level",
+            KeyType.INT,
+            "-1",
+            "How hard the codec tries, in its own numbers; -1 is its default.",
+            Importance.LOW,
+            check.between(-1, 22),
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "row.group.bytes",
+            KeyType.INT,
+            str(16 * MIB),
+            "How many bytes of rows wait in memory before they are encoded: a row group in Parquet, blocks elsewhere.",
+            Importance.LOW,
+            check.between(64 * 1024, 1024 * MIB),
+        ),
+        ConfigKey(
+            "format.bytearray.extension",
+            KeyType.STRING,
+            ".bin",
+            "How names of raw objects end.",
+            Importance.LOW,
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "format.bytearray.separator",
+            KeyType.STRING,
+            "\n",
+            "What follows each value in raw objects, spaces included.",
+            Importance.LOW,
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "archive.value",
+            KeyType.STRING,
+            "",
+            "What a value becomes: raw keeps its bytes in one column, columns decodes it into one column a field, both "
+            "does both. If empty: columns for the json converter, else raw.",
+            Importance.HIGH,
+            check.one_of(("", "raw", "columns", "both")),
+            ("raw", "columns", "both"),
+            Width.SHORT,
+        ),
+        ConfigKey(
+            "archive.envelope",
+            KeyType.BOOLEAN,
+            "true",
+            "Whether each row has _kafka: partition, offset, timestamp, key and headers. Restoring needs it.",
+        ),
+        ConfigKey(
+            "value.schema",
+            KeyType.STRING,
+            "",
+            'The columns of JSON values, as Connect writes a schema: {"type":"struct","fields":[...]}. Without it '
+            "they follow from the values.",
+            validator=check.value_schema,
+            width=Width.LONG,
+        ),
+        ConfigKey(
+            "value.columns.max",
+            KeyType.INT,
+            "1000",
+            "How many columns JSON values may make; further fields go as JSON text into _rest.",
+            Importance.LOW,
+            check.between(1, 100_000),
+        ),
+        ConfigKey(
+            "behavior.on.null.values",
+            KeyType.STRING,
+            "write",
+            "What a record without a value (a tombstone) does: write archives it, ignore leaves it out, fail stops the "
+            "task.",
+            validator=check.one_of(("write", "ignore", "fail")),
+            recommended=("write", "ignore", "fail"),
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "schema.compatibility",
+            KeyType.STRING,
+            "NONE",
+            "How values of different schema versions share files. Only NONE is supported: a new schema, a new file.",
+            validator=check.one_of(("NONE", "BACKWARD", "FORWARD", "FULL")),
+            recommended=("NONE",),
+            width=Width.SHORT,
+        ),
+    ],
+)
+
+PARTITION_KEYS = grouped(
+    "Partitioning",
+    [
+        ConfigKey(
+            "partitioner.class",
+            KeyType.CLASS,
+            "default",
+            "What folders records go to: default by Kafka's partition, field by fields of the value, time, hourly or "
+            "daily by time, fieldtime by both; or the class name of Confluent's partitioner.",
+            Importance.HIGH,
+            recommended=PARTITIONERS,
+            width=Width.LONG,
+        ),
+        ConfigKey(
+            "partition.field.name",
+            KeyType.LIST,
+            "",
+            "Fields of the value that make the folders of field and fieldtime; dots reach into nested ones.",
+        ),
+        ConfigKey(
+            "partition.duration.ms",
+            KeyType.LONG,
+            "-1",
+            "How much time one folder of time and fieldtime covers.",
+            validator=check.limit,
+        ),
+        ConfigKey(
+            "path.format",
+            KeyType.STRING,
+            "",
+            "The folders of time and fieldtime as a date pattern, as 'dt'=yyyy-MM-dd/'hour'=HH.",
+            validator=check.path_format,
+            width=Width.LONG,
+        ),
+        ConfigKey(
+            "locale", KeyType.STRING, "en-US", "Language of names of months and days in folders.", Importance.LOW
+        ),
+        ConfigKey(
+            "timezone",
+            KeyType.STRING,
+            "UTC",
+            "Time zone of folders and of scheduled rotation.",
+            validator=check.timezone,
+            recommended=("UTC",),
+        ),
+        ConfigKey(
+            "timestamp.extractor",
+            KeyType.CLASS,
+            "Record",
+            "Whose time it is: Record (of the Kafka record), RecordField (a field of the value), or Wallclock (when it "
+            "is archived, which can't be exactly once).",
+            recommended=EXTRACTORS,
+        ),
+        ConfigKey("timestamp.field", KeyType.STRING, "timestamp", "The field RecordField takes the time from."),
+    ],
+)
+
+_OFF = " -1 or empty: never."
+
+ROTATION_KEYS = grouped(
+    "Rotation",
+    [
+        ConfigKey(
+            "flush.size",
+            KeyType.INT,
+            "-1",
+            f"A file closes with this many records, and never has more.{_OFF}",
+            Importance.HIGH,
+            check.limit,
+        ),
+        ConfigKey(
+            "rotate.size.bytes",
+            KeyType.LONG,
+            str(128 * MIB),
+            f"A file closes when its encoded size reaches this; no object is larger than twice it.{_OFF}",
+            Importance.HIGH,
+            check.limit,
+        ),
+        ConfigKey(
+            "rotate.age.ms",
+            KeyType.LONG,
+            "600000",
+            f"A file closes this long after its first record came in, also if no more come.{_OFF}",
+            Importance.HIGH,
+            check.limit,
+        ),
+        ConfigKey(
+            "rotate.interval.ms",
+            KeyType.LONG,
+            "-1",
+            f"A file closes when a record's own time is this much past that of its first record.{_OFF}",
+            validator=check.limit,
+        ),
+        ConfigKey(
+            "rotate.schedule.interval.ms",
+            KeyType.LONG,
+            "-1",
+            f"Files close at multiples of this since midnight in the time zone.{_OFF}",
+            validator=check.limit,
+        ),
+        ConfigKey(
+            "rotation.scope",
+            KeyType.STRING,
+            "file",
+            "What closes: file closes the one that reached a limit, partition all files of its Kafka partition, whose "
+            "records flush.size then counts together, as Confluent's sinks do.",
+            validator=check.one_of(("file", "partition")),
+            recommended=("file", "partition"),
+            width=Width.SHORT,
+        ),
+        ConfigKey(
+            "partitioner.max.open.files",
+            KeyType.INT,
+            "-1",
+            "How many files of one Kafka partition are open at most; the oldest closes for a further one. -1 or "
+            "empty: as many as memory allows.",
+            Importance.LOW,
+            check.limit,
+        ),
+    ],
+)
+
+LIMIT_KEYS = grouped(
+    "Resources",
+    [
+        ConfigKey(
+            "memory.bytes.max",
+            KeyType.LONG,
+            str(256 * MIB),
+            "Memory a task may take. Near it files close early and partitions wait.",
+            Importance.HIGH,
+            check.at_least(64 * MIB),
+        ),
+        ConfigKey(
+            "drain.timeout.ms",
+            KeyType.LONG,
+            "30000",
+            "How long a task that stops, or loses a partition, may take to store and commit what it holds.",
+            validator=check.at_least(1),
+        ),
+        ConfigKey(
+            "upload.threads",
+            KeyType.INT,
+            "4",
+            "How many objects a task stores at once.",
+            Importance.LOW,
+            check.between(1, 64),
+        ),
+        ConfigKey(
+            "upload.retry.timeout.ms",
+            KeyType.LONG,
+            "600000",
+            "How long storing an object is tried before the task gives up and is started again.",
+            Importance.LOW,
+            check.at_least(1),
+        ),
+        ConfigKey(
+            "poll.records.max",
+            KeyType.INT,
+            "20000",
+            "How many records are taken from Kafka at once.",
+            Importance.LOW,
+            check.between(1, 1_000_000),
+        ),
+    ],
+)
+
+ARCHIVE_KEYS = (*WHERE_KEYS, *CONTENT_KEYS, *PARTITION_KEYS, *ROTATION_KEYS, *LIMIT_KEYS)

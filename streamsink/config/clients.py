@@ -1,0 +1,83 @@
+"""Properties of Kafka clients in librdkafka's words, from worker and connector. Connects to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamsink.config.definition import Values
+from streamsink.config.java_clients import Translation, translate
+from streamsink.config.worker_keys import WORKER
+
+COMMON_PREFIXES = ("security.", "sasl.", "ssl.", "client.dns.lookup")
+"""Worker keys that every client of it gets."""
+
+PRINCIPAL_KEYS = frozenset({"security.protocol", "sasl.jaas.config", "sasl.mechanism"})
+"""What connectors may override where the policy is Principal."""
+
+
+def read_clients(values: Values, worker: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The consumer's and the producer's properties; what is wrong with them goes to `values`."""
+    name = values.text("name")
+    _check_policy(values, worker)
+    consumer = _properties(values, worker, "consumer")
+    producer = _properties(values, worker, "producer")
+    group = values.raw.get("consumer.override.group.id", "").strip()
+    consumer["group.id"] = group or f"connect-{name}"
+    consumer.setdefault("client.id", f"connector-consumer-{name}")
+    producer.setdefault("client.id", f"connector-producer-{name}")
+    return consumer, producer
+
+
+def worker_client_properties(worker: Mapping[str, str]) -> Translation:
+    """What a client of the worker itself needs to reach Kafka: brokers and how to log in."""
+    return translate(_common(worker))
+
+
+def _common(worker: Mapping[str, str]) -> dict[str, str]:
+    servers = worker.get("bootstrap.servers", "").strip() or WORKER["bootstrap.servers"].default_text or ""
+    found = {"bootstrap.servers": servers}
+    return found | {key: value for key, value in worker.items() if key.startswith(COMMON_PREFIXES)}
+
+
+def _below(raw: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {key.removeprefix(prefix): value for key, value in raw.items() if key.startswith(prefix)}
+
+
+def _properties(values: Values, worker: Mapping[str, str], kind: str) -> dict[str, str]:
+    """Worker's common keys, then its keys for such clients, then the connector's."""
+    override = f"{kind}.override."
+    own = _below(values.raw, override)
+    java = _common(worker) | _below(worker, f"{kind}.")
+    if "group.id" in java:
+        del java["group.id"]
+    translated = translate(_without_clashes(java, own) | own)
+    for key, wrong in translated.problems:
+        source = f"{override}{key}" if key in own else key
+        if source.startswith(override) or kind == "consumer":
+            values.problem(source, wrong if source.startswith(override) else f"{wrong} (in the worker's configuration)")
+    for key, said in translated.warnings:
+        if key in own:
+            values.warn(f"{override}{key}: {said}")
+        elif kind == "consumer":
+            values.warn(f"{key}, of the worker: {said}")
+    return translated.properties
+
+
+_LOGIN = ("sasl.jaas.config", "sasl.username", "sasl.password")
+
+
+def _without_clashes(java: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """The worker's properties without its login where the connector has its own, in whichever form."""
+    replaced = any(key in own for key in _LOGIN)
+    return {key: value for key, value in java.items() if not (replaced and key in _LOGIN)}
+
+
+def _check_policy(values: Values, worker: Mapping[str, str]) -> None:
+    policy = worker.get("connector.client.config.override.policy", "All").strip().lower()
+    if policy not in {"none", "principal"}:
+        return
+    for key in values.raw:
+        for prefix in ("consumer.override.", "producer.override.", "admin.override."):
+            inner = key.removeprefix(prefix)
+            if inner != key and not (policy == "principal" and inner in PRINCIPAL_KEYS):
+                values.problem(key, f"the worker's connector.client.config.override.policy is {policy.capitalize()}")

@@ -1,0 +1,189 @@
+"""Turns a connector's flat map into what a sink task runs on. Opens, connects to and logs nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streamsink.config import aiven, content, rules
+from streamsink.config.clients import read_clients
+from streamsink.config.definition import Definition, Values, parse
+from streamsink.config.location import check_credentials, read_location
+from streamsink.config.profiles import CLASSES, NATIVE, ConnectorClass, find_class
+from streamsink.config.sink import Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
+from streamsink.config.store_keys import PREFIX as OPTION_PREFIX
+from streamsink.config.vendor_keys import ONLY, WITHOUT_EFFECT
+from streamsink.errors import ConfigError, Problem
+
+OPEN_PREFIXES = (
+    *("consumer.override.", "producer.override.", "admin.override.", OPTION_PREFIX, "transforms.", "predicates."),
+    *("key.converter.", "value.converter.", "header.converter.", "errors.", "aws.", "s3.credentials.provider."),
+    *("confluent.",),
+)
+"""What keys may start with and not be defined; only one that is much like a defined key is warned of."""
+
+FREE_PREFIXES = (
+    "consumer.override.",
+    "producer.override.",
+    "admin.override.",
+    OPTION_PREFIX,
+    "transforms.",
+    "predicates.",
+)
+"""Of these, those whose names are made up by others: no defined key is ever meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """All that is wrong, and all that is hardly meant, with a configuration.
+
+    `definition` has the keys that the connector's class knows; `config` is None where there are problems.
+    """
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    definition: Definition
+    config: SinkConfig | None = None
+
+
+def parse_sink(raw: Mapping[str, str], worker: Mapping[str, str]) -> tuple[SinkConfig, list[str]]:
+    """A task's configuration, and what to warn of.
+
+    Args:
+        raw: The connector's flat map, secrets resolved.
+        worker: The worker's flat map, secrets resolved.
+
+    Raises:
+        ConfigError: Any key can't be used; it has every problem.
+    """
+    report = validate_sink(raw, worker)
+    if report.config is None:
+        raise ConfigError(
+            list(report.problems), hint="correct the connector's configuration; streamsink's README lists every key"
+        )
+    return report.config, list(report.warnings)
+
+
+def validate_sink(raw: Mapping[str, str], worker: Mapping[str, str]) -> ValidationReport:
+    """Check a connector's flat map as a whole."""
+    kind = find_class(raw.get("connector.class", ""))
+    known = kind or NATIVE
+    if known.profile is Profile.AIVEN:
+        raw = aiven.rename_old(raw)
+    values = known.definition.read(raw)
+    if kind is None and values.given("connector.class"):
+        classes = ", ".join(one.name for one in CLASSES)
+        values.problem("connector.class", f"{raw['connector.class']!r} is unknown; known are {classes}")
+    _warn_of_unknown(values)
+    _check_unhonoured(values)
+    if known.profile is Profile.AIVEN:
+        ours = aiven.translate(values, worker)
+        again = known.definition.read(ours)
+        again.problems = values.problems + [one for one in again.problems if one not in values.problems]
+        again.warnings = values.warnings
+        values = again
+    config = _read(values, known, worker)
+    problems = tuple(dict.fromkeys(values.problems))
+    return ValidationReport(
+        problems, tuple(dict.fromkeys(values.warnings)), known.definition, None if problems else config
+    )
+
+
+def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> SinkConfig:
+    profile = kind.profile
+    archive_url, options = read_location(values, kind)
+    check_credentials(values)
+    topics = tuple(dict.fromkeys(values.items("topics")))
+    key_converter = content.read_key_converter(values, worker)
+    converter, schemas_enable = content.read_value_converter(values, worker)
+    encoding = content.read_encoding(values)
+    consumer, producer = read_clients(values, worker)
+    return SinkConfig(
+        name=values.text("name"),
+        archive_url=archive_url,
+        consumer=consumer,
+        producer=producer,
+        topics=topics,
+        topics_regex=values.text("topics.regex").strip(),
+        profile=profile,
+        key_converter=key_converter,
+        value_converter=converter,
+        schemas_enable=schemas_enable and converter is Converter.JSON,
+        archive_value=content.read_archive_value(values, profile, converter, encoding.kind),
+        archive_envelope=values.flag("archive.envelope"),
+        value_schema=values.text("value.schema").strip(),
+        value_columns_max=values.whole("value.columns.max"),
+        null_values=content.read_null_values(values, profile),
+        errors=_read_errors(values, topics),
+        partitioning=rules.read_partitioning(values, profile),
+        encoding=encoding,
+        rotation=rules.read_rotation(values, profile),
+        naming=rules.read_naming(values),
+        archive_options=options,
+        exactly_once=ExactlyOnce(values.text("exactly.once").strip().lower()),
+        memory_bytes_max=values.whole("memory.bytes.max"),
+        drain_timeout_ms=values.whole("drain.timeout.ms"),
+        upload_threads=values.whole("upload.threads"),
+        upload_retry_timeout_ms=values.whole("upload.retry.timeout.ms"),
+        poll_records_max=values.whole("poll.records.max"),
+    )
+
+
+def _read_errors(values: Values, topics: tuple[str, ...]) -> ErrorHandling:
+    pattern = values.text("topics.regex").strip()
+    if not values.wrong("topics", "topics.regex"):
+        if not topics and not pattern:
+            values.problem("topics", "must be given, or topics.regex")
+        if topics and pattern:
+            values.problem("topics.regex", "topics is given as well: give one of them")
+    dead = values.text("errors.deadletterqueue.topic.name").strip()
+    matched = bool(pattern) and not values.wrong("topics.regex") and re.fullmatch(pattern, dead) is not None
+    if dead and (dead in topics or matched):
+        values.problem("errors.deadletterqueue.topic.name", f"{dead!r} is one of the topics archived")
+    tolerate_all = values.text("errors.tolerance").strip().lower() == "all"
+    if dead and not tolerate_all:
+        values.warn("errors.deadletterqueue.topic.name: nothing goes there, since errors.tolerance is not all")
+    return ErrorHandling(
+        tolerate_all=tolerate_all,
+        dead_letter_topic=dead,
+        dead_letter_headers=values.flag("errors.deadletterqueue.context.headers.enable"),
+        dead_letter_replication_factor=values.whole("errors.deadletterqueue.topic.replication.factor"),
+        log=values.flag("errors.log.enable"),
+        log_messages=values.flag("errors.log.include.messages"),
+    )
+
+
+def _warn_of_unknown(values: Values) -> None:
+    """Keys nobody defines: told with the nearest name, and quietly passed over where others make up the names."""
+    for key in values.raw:
+        if key in values.definition or key.startswith(FREE_PREFIXES):
+            continue
+        near = values.definition.near(key)
+        if near:
+            values.warn(f"{key}: unknown key, is {near} meant?")
+        elif not key.startswith(OPEN_PREFIXES):
+            values.warn(f"{key}: unknown key, it has no effect")
+
+
+def _check_unhonoured(values: Values) -> None:
+    """Keys of which only the default can be honoured, or which change nothing here."""
+    for key in ("transforms", "predicates"):
+        if values.items(key):
+            values.problem(key, "is not supported yet")
+    if values.text("schema.compatibility").strip().upper() != "NONE":
+        values.problem("schema.compatibility", "only NONE is supported yet: a new schema, a new file")
+    for key, remedy in ONLY.items():
+        if _differs(values, key) and key != "s3.credentials.provider.class":
+            values.problem(key, f"is not supported: {remedy}")
+    for key in sorted(WITHOUT_EFFECT):
+        if _differs(values, key):
+            values.warn(f"{key}: has no effect here")
+
+
+def _differs(values: Values, key: str) -> bool:
+    """Whether the key is given with another value than its default."""
+    if not values.given(key) or values.wrong(key):
+        return False
+    default = values.definition[key].default_text
+    return default is None or values.parsed[key] != parse(values.definition[key], default)[0]

@@ -1,0 +1,159 @@
+"""What is in the archive's objects: converters, what a value becomes, format and codec. Decodes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streamsink.config import names
+from streamsink.config.definition import Values
+from streamsink.config.sink import ArchiveValue, Converter, Encoding, FormatKind, NullValues, Profile
+
+COMPRESSION_KEYS = ("compression.type", "s3.compression.type", "gcs.compression.type", "az.compression.type")
+LEVELS = {
+    "gzip": (1, 9),
+    "deflate": (1, 9),
+    "bzip2": (1, 9),
+    "zstd": (1, 22),
+    "zstandard": (1, 22),
+    "brotli": (0, 11),
+}
+"""The levels each codec has; those not here have none."""
+
+
+def read_key_converter(values: Values, worker: Mapping[str, str]) -> Converter:
+    """How keys are read. Converters not built yet read as bytes: keys are archived as bytes in any case."""
+    text = values.text("key.converter") or worker.get("key.converter", "") or "bytes"
+    found = names.find(names.CONVERTERS, text)
+    if found is None and text.strip() in names.CONVERTERS_LATER:
+        values.warn(f"key.converter: keys are kept as bytes, {text} is not applied to them")
+    elif found is None:
+        values.problem("key.converter", f"{text!r} is unknown; known are {names.known_short(names.CONVERTERS)}")
+    return found or Converter.BYTES
+
+
+def read_value_converter(values: Values, worker: Mapping[str, str]) -> tuple[Converter, bool]:
+    """How values are read, and whether JSON comes in Connect's envelope."""
+    own = values.text("value.converter")
+    source = values.raw if own else worker
+    text = (own or worker.get("value.converter", "")).strip() or "bytes"
+    whose = "" if own else "the worker's "
+    found = names.find(names.CONVERTERS, text)
+    if found is None and text in names.CONVERTERS_LATER:
+        values.problem(
+            "value.converter", f"{whose}{text} is not supported yet; use bytes to archive values as they are"
+        )
+    elif found is None:
+        known = names.known_short(names.CONVERTERS)
+        values.problem("value.converter", f"{whose}{text!r} is unknown; known are {known}")
+    enabled = source.get("value.converter.schemas.enable", "").strip().lower()
+    default = text == names.JSON_CONVERTER_CLASS
+    return found or Converter.BYTES, {"true": True, "false": False}.get(enabled, default)
+
+
+def read_encoding(values: Values) -> Encoding:
+    """Format, codec and level."""
+    text = values.text("format.class")
+    kind = names.find(names.FORMATS, text)
+    if kind is None:
+        if not values.wrong("format.class"):
+            values.problem("format.class", f"{text!r} is unknown; known are {names.known_short(names.FORMATS)}")
+        kind = FormatKind.PARQUET
+    else:
+        _check_compression(values, kind)
+    codec = _codec(values, kind)
+    extension = values.text("format.bytearray.extension")
+    if (
+        not extension.startswith(".")
+        or not all(char.isalnum() or char in "._-" for char in extension)
+        or ".." in extension
+    ):
+        values.problem("format.bytearray.extension", f"{extension!r} must be a dot and then letters or digits")
+    return Encoding(
+        kind=kind,
+        codec=codec,
+        level=_level(values, codec),
+        row_group_bytes=values.whole("row.group.bytes"),
+        separator=values.text("format.bytearray.separator"),
+        raw_extension=extension,
+    )
+
+
+def _codec(values: Values, kind: FormatKind) -> str:
+    match kind:
+        case FormatKind.PARQUET:
+            codec = values.text("parquet.codec").strip().lower()
+            return "none" if codec == "uncompressed" else codec
+        case FormatKind.AVRO:
+            return values.text("avro.codec").strip().lower()
+        case FormatKind.JSONL | FormatKind.RAW:
+            given = [key for key in COMPRESSION_KEYS if values.given(key)]
+            codecs = {values.text(key).strip().lower() for key in given}
+            if len(codecs) > 1:
+                values.problem(given[1], f"says another codec than {given[0]}: give one of them")
+            return values.text(given[0]).strip().lower() if given else "none"
+
+
+def _check_compression(values: Values, kind: FormatKind) -> None:
+    if kind in {FormatKind.JSONL, FormatKind.RAW}:
+        return
+    for key in COMPRESSION_KEYS:
+        if values.text(key).strip().lower() != "none":
+            values.problem(key, f"is for JSON Lines and raw objects only: use {kind.value}.codec")
+
+
+def _level(values: Values, codec: str) -> int | None:
+    given = [key for key in ("compression.level", "s3.compression.level") if values.whole(key) != -1]
+    if not given:
+        return None
+    level = values.whole(given[0])
+    if codec not in LEVELS:
+        values.problem(given[0], f"the codec {codec} has no levels")
+        return None
+    low, high = LEVELS[codec]
+    if not low <= level <= high:
+        values.problem(given[0], f"{level} is not from {low} to {high}, the levels of {codec}")
+    return level
+
+
+def read_archive_value(values: Values, profile: Profile, converter: Converter, kind: FormatKind) -> ArchiveValue:
+    """What a value becomes: as said, else what converter and format suggest."""
+    said = values.text("archive.value").strip().lower()
+    envelope = values.flag("archive.envelope")
+    if values.wrong("archive.value", "value.converter", "format.class"):
+        return ArchiveValue.RAW
+    if said:
+        value = ArchiveValue(said)
+    elif converter is Converter.JSON and kind is not FormatKind.RAW:
+        value = ArchiveValue.COLUMNS
+    else:
+        value = ArchiveValue.RAW
+    if value is not ArchiveValue.RAW and converter is not Converter.JSON:
+        values.problem("value.converter", f"{converter.value} makes no columns: use json, or archive.value=raw")
+    if value is not ArchiveValue.RAW and kind is FormatKind.RAW:
+        values.problem("archive.value", "raw objects hold values as they are: use raw, or another format.class")
+    if value is ArchiveValue.BOTH and not envelope:
+        values.problem(
+            "archive.value", "both keeps the value's bytes in _kafka, which archive.envelope=false leaves out"
+        )
+    if (
+        profile is not Profile.NATIVE
+        and not said
+        and not envelope
+        and (value, kind) == (ArchiveValue.RAW, FormatKind.JSONL)
+    ):
+        values.problem(
+            "value.converter",
+            f"{converter.value} values as JSON Lines are not what this class writes elsewhere: use JsonConverter, or "
+            "set archive.value=raw to have them as base64",
+        )
+    if values.given("value.schema") and value is ArchiveValue.RAW:
+        values.warn("value.schema: has no effect, since archive.value is raw")
+    return value
+
+
+def read_null_values(values: Values, profile: Profile) -> NullValues:
+    """What tombstones do."""
+    text = values.text("behavior.on.null.values").strip().lower()
+    if text == NullValues.WRITE and profile is Profile.CONFLUENT and not values.flag("archive.envelope"):
+        values.problem("behavior.on.null.values", "write needs archive.envelope=true: a tombstone is its key alone")
+    return NullValues(text)

@@ -1,0 +1,46 @@
+"""The layout's fingerprint: whether two configurations file the same records under the same names. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from streamsink.config.sink import ArchiveValue, FormatKind, PartitionerKind, SinkConfig
+
+_FIELDS = frozenset({PartitionerKind.FIELD, PartitionerKind.FIELD_TIME})
+_TIMED = frozenset(PartitionerKind) - {PartitionerKind.DEFAULT, PartitionerKind.FIELD}
+
+
+def layout_fingerprint(config: SinkConfig) -> str:
+    """Eight hexadecimal digits of what decides objects' names, and which object a record belongs to.
+
+    Rotation is not among it: any rule may follow any other. Nor is a setting that the partitioner doesn't look at.
+    """
+    text = json.dumps(_decisive(config), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _decisive(config: SinkConfig) -> dict[str, object]:
+    rules, encoding, naming = config.partitioning, config.encoding, config.naming
+    decisive: dict[str, object] = {
+        "partitioner": rules.kind.value,
+        "topics_dir": naming.topics_dir,
+        "delimiters": [naming.directory_delim, naming.file_delim, rules.directory_delim],
+        "pad": naming.zero_pad_width,
+        "format": encoding.kind.value,
+        "codec": "" if encoding.kind is FormatKind.AVRO else encoding.codec,
+        "value": config.archive_value.value,
+        "envelope": config.archive_envelope,
+        "nulls": config.null_values.value,
+    }
+    if config.archive_value is not ArchiveValue.RAW:
+        decisive["converter"] = [config.value_converter.value, config.schemas_enable]
+    if encoding.kind is FormatKind.RAW:
+        decisive["extension"] = encoding.raw_extension
+    if rules.kind in _FIELDS:
+        decisive["fields"] = list(rules.fields)
+    if rules.kind in _TIMED:
+        decisive["time"] = [rules.path_format, rules.duration_ms, rules.timezone, rules.locale, rules.extractor.value]
+        if rules.extractor.value == "RecordField":
+            decisive["field"] = rules.timestamp_field
+    return decisive

@@ -1,0 +1,83 @@
+"""Class names of Connect, Confluent and Aiven, and the short names they stand for. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from streamsink.config.sink import Converter, ExtractorKind, FormatKind, PartitionerKind
+
+T = TypeVar("T")
+
+_STORES = ("s3", "gcs", "azure.blob")
+_PARTITIONER = "io.confluent.connect.storage.partitioner."
+_EXTRACTOR = f"{_PARTITIONER}TimeBasedPartitioner$"
+
+JSON_CONVERTER_CLASS = "org.apache.kafka.connect.json.JsonConverter"
+
+FORMATS: dict[str, FormatKind] = {kind.value: kind for kind in FormatKind} | {
+    "json": FormatKind.JSONL,
+    "bytearray": FormatKind.RAW,
+    "bytes": FormatKind.RAW,
+}
+for _store in _STORES:
+    FORMATS |= {
+        f"io.confluent.connect.{_store}.format.avro.AvroFormat": FormatKind.AVRO,
+        f"io.confluent.connect.{_store}.format.parquet.ParquetFormat": FormatKind.PARQUET,
+        f"io.confluent.connect.{_store}.format.json.JsonFormat": FormatKind.JSONL,
+        f"io.confluent.connect.{_store}.format.bytearray.ByteArrayFormat": FormatKind.RAW,
+    }
+
+PARTITIONERS: dict[str, PartitionerKind] = {kind.value: kind for kind in PartitionerKind} | {
+    f"{_PARTITIONER}DefaultPartitioner": PartitionerKind.DEFAULT,
+    f"{_PARTITIONER}FieldPartitioner": PartitionerKind.FIELD,
+    f"{_PARTITIONER}TimeBasedPartitioner": PartitionerKind.TIME,
+    f"{_PARTITIONER}HourlyPartitioner": PartitionerKind.HOURLY,
+    f"{_PARTITIONER}DailyPartitioner": PartitionerKind.DAILY,
+}
+
+EXTRACTORS: dict[str, ExtractorKind] = {kind.value: kind for kind in ExtractorKind} | {
+    f"{_EXTRACTOR}WallclockTimestampExtractor": ExtractorKind.WALLCLOCK,
+    f"{_EXTRACTOR}RecordTimestampExtractor": ExtractorKind.RECORD,
+    f"{_EXTRACTOR}RecordFieldTimestampExtractor": ExtractorKind.RECORD_FIELD,
+}
+
+CONVERTERS: dict[str, Converter] = {kind.value: kind for kind in Converter} | {
+    "org.apache.kafka.connect.converters.ByteArrayConverter": Converter.BYTES,
+    "org.apache.kafka.connect.storage.StringConverter": Converter.STRING,
+    JSON_CONVERTER_CLASS: Converter.JSON,
+}
+
+CONVERTERS_LATER = frozenset(
+    {
+        *("avro", "protobuf", "jsonschema", "io.confluent.connect.avro.AvroConverter"),
+        *("io.confluent.connect.protobuf.ProtobufConverter", "io.confluent.connect.json.JsonSchemaConverter"),
+        *(f"org.apache.kafka.connect.converters.{name}Converter" for name in ("Boolean", "Short", "Integer", "Long")),
+        *(f"org.apache.kafka.connect.converters.{name}Converter" for name in ("Float", "Double")),
+    }
+)
+"""Converters that are known and not supported yet."""
+
+DEFAULT_CREDENTIALS_CLASSES = frozenset(
+    {
+        "com.amazonaws.auth.DefaultAWSCredentialsProviderChain",
+        "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+        "com.amazonaws.auth.EnvironmentVariableCredentialsProvider",
+        "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider",
+    }
+)
+"""Java classes that find credentials where the store's client finds them as well."""
+
+
+def find(table: Mapping[str, T], text: str) -> T | None:
+    """What a class name, or a short name in any case, stands for; None where it is unknown."""
+    bare = text.strip()
+    if bare in table:
+        return table[bare]
+    short = {name.lower(): kind for name, kind in table.items() if "." not in name}
+    return short.get(bare.lower())
+
+
+def known_short(table: Mapping[str, T]) -> str:
+    """The short names of a table, for messages."""
+    return ", ".join(name for name in table if "." not in name)
