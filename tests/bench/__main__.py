@@ -54,7 +54,9 @@ def fill(kafka: KafkaServer, topic: str) -> float:
     records = log_records(20_000)
     producer = kafka.producer(compression_type="lz4", queue_buffering_max_messages="1000000")
     for number in range(RECORDS):
-        producer.produce(topic, records[number % 20_000], key=b"key-%d" % (number % 1000), partition=number % PARTITIONS)
+        producer.produce(
+            topic, records[number % 20_000], key=b"key-%d" % (number % 1000), partition=number % PARTITIONS
+        )
         if number % 10_000 == 0:
             producer.poll(0)
     assert producer.flush(120) == 0
@@ -97,7 +99,9 @@ def cpu_seconds(group: int) -> tuple[float, int]:
     return cpu, peak
 
 
-def archive(kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path) -> tuple[float, float, int]:
+def archive(
+    kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path
+) -> tuple[float, float, int]:
     """Records per CPU-second and per second once the first are read, and the peak memory of a process."""
     worker = WorkerServer(folder, kafka.bootstrap)
     worker.connector(

@@ -2,6 +2,7 @@
 
 import time
 
+import pyarrow.dataset as ds
 import pytest
 
 from streamsink.upload.open import open_store
@@ -71,8 +72,6 @@ def test_a_quiet_topics_records_are_stored_within_rotate_age(kafka, worker, uniq
 
 
 def test_time_partitions_close_on_their_own_and_json_becomes_columns(kafka, worker, unique, tmp_path):
-    import pyarrow.dataset as ds
-
     kafka.create_topic(unique, 2)
     producer = kafka.producer()
     hour_ms = 3_600_000

@@ -23,6 +23,7 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependencies>
 </project>
 """
+CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
 LOG4J = """<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
 <Loggers><Root level="warn"><AppenderRef ref="out"/></Root></Loggers></Configuration>
 """
@@ -75,11 +76,17 @@ class KafkaServer:
         properties = self.folder / "server.properties"
         properties.write_text(self._properties())
         (self.folder / "log4j2.xml").write_text(LOG4J)
-        java = ["java", "-Xmx512m", "-Xms128m", f"-Dlog4j2.configurationFile={self.folder}/log4j2.xml", "-cp", classpath]
+        java = [
+            "java",
+            "-Xmx512m",
+            "-Xms128m",
+            f"-Dlog4j2.configurationFile={self.folder}/log4j2.xml",
+            "-cp",
+            classpath,
+        ]
         if not self._formatted:
             formatted = subprocess.run(
-                [*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "--standalone"]
-                + ["-c", str(properties), "--ignore-formatted"],
+                [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER, "-c", str(properties)],
                 capture_output=True,
                 text=True,
                 timeout=120,

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+import urllib.error
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +11,11 @@ from pathlib import Path
 import obstore
 from obstore.store import S3Store
 
+from streamsink.errors import TransientError
+from streamsink.upload.open import open_store
 from tests.servers.process import ServerError, ServerProcess, free_port
 
+BUCKET = "archive-bucket"
 ACCESS_KEY, SECRET_KEY = "streamsink-test", "streamsink-test-secret"
 
 
@@ -34,7 +39,9 @@ class SeaweedServer:
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
         config.write_text(json.dumps({"identities": [identity]}))
-        ports = {name: free_port() for name in ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc")}
+        ports = {
+            name: free_port() for name in ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc")
+        }
         argv = [
             _binary(),
             "server",
@@ -43,6 +50,7 @@ class SeaweedServer:
             f"-dir={data}",
             "-s3",
             f"-s3.config={config}",
+            "-s3.autoCreateBucket=false",
             f"-s3.port={self.port}",
             f"-s3.port.grpc={free_port()}",
             "-s3.port.iceberg=0",
@@ -59,6 +67,7 @@ class SeaweedServer:
         ]
         self._process = ServerProcess.start("seaweedfs", argv, log_path=self.folder / "weed.log", cwd=self.folder)
         self._process.wait_for_port(self.port, timeout_s=60)
+        self._create_bucket()
 
     def stop(self) -> None:
         """End it at once; its data stay."""
@@ -76,10 +85,14 @@ class SeaweedServer:
             "secret_access_key": SECRET_KEY,
         }
 
-    def create_bucket(self, name: str) -> str:
-        """A PUT on the bucket's own path, signed by obstore: it has no call for this."""
+    def url(self, prefix: str) -> str:
+        """A place of its own: buckets take whole volumes here, so that tests share one."""
+        return f"s3://{BUCKET}/{prefix}"
+
+    def _create_bucket(self) -> None:
+        """A PUT on the bucket's own path, signed by obstore, which has no call for this."""
         store = S3Store(
-            name,
+            BUCKET,
             endpoint=self.endpoint,
             region="us-east-1",
             access_key_id=ACCESS_KEY,
@@ -88,9 +101,31 @@ class SeaweedServer:
             client_options={"allow_http": True},
         )
         signed = obstore.sign(store, "PUT", "", expires_in=timedelta(minutes=5))
-        with urllib.request.urlopen(urllib.request.Request(signed, method="PUT"), timeout=30) as answer:
-            assert answer.status == 200
-        return name
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                urllib.request.urlopen(urllib.request.Request(signed, method="PUT"), timeout=30).close()
+            except urllib.error.HTTPError as error:
+                if error.code == 409:
+                    return
+                if time.monotonic() > deadline:
+                    raise ServerError(f"no bucket: {error.read().decode()}") from error
+                time.sleep(0.2)
+            else:
+                return
+
+    def _wait_for_volumes(self) -> None:
+        """Listening is not yet writing: the first put has volumes made, which takes seconds."""
+        bucket = self.create_bucket(f"warm-up-{uuid.uuid4().hex[:8]}")
+        store = open_store(f"s3://{bucket}", self.options)
+        for _ in range(60):
+            try:
+                store.create(uuid.uuid4().hex, b"warm", {})
+            except TransientError:
+                time.sleep(0.5)
+            else:
+                return
+        raise ServerError("seaweedfs takes no object")
 
 
 def _binary() -> str:

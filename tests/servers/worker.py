@@ -103,7 +103,9 @@ class WorkerServer:
         return self.log_path.read_text(errors="replace")
 
 
-def wait_until(what: str, condition: Callable[[], bool], *, timeout_s: float = 60, worker: WorkerServer | None = None) -> None:
+def wait_until(
+    what: str, condition: Callable[[], bool], *, timeout_s: float = 60, worker: WorkerServer | None = None
+) -> None:
     """Wait for a condition; fails with the worker's log."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -16,8 +16,7 @@ def place(request, tmp_path, seaweedfs, unique):
     """An archive on the store under test: its URL, and the connector's options for it."""
     if request.param == "local":
         return (tmp_path / "archive").as_uri(), {}
-    bucket = seaweedfs.create_bucket(f"b{unique}")
-    return f"s3://{bucket}", seaweedfs.options
+    return seaweedfs.url(unique), seaweedfs.options
 
 
 def produce(kafka, topic, first, count):
@@ -63,7 +62,9 @@ def test_each_record_is_stored_once_when_killed_at(point, place, kafka, tmp_path
         worker.start(**{VARIABLE: Point.UPLOAD_REPORTED})
         assert worker.wait_killed(timeout_s=60), worker.log()[-3000:]
         define(worker, unique, url, options, flush_size=250)
-    worker.start(**{VARIABLE: f"{point}:{2 if point in {Point.BEFORE_PUT, Point.AFTER_PUT, Point.ROWS_APPENDED} else 1}"})
+    worker.start(
+        **{VARIABLE: f"{point}:{2 if point in {Point.BEFORE_PUT, Point.AFTER_PUT, Point.ROWS_APPENDED} else 1}"}
+    )
     if point in {Point.STOPPING, Point.DRAINED}:
         wait_until("something is read", lambda: bool(worker.task(unique)), worker=worker)
         wait_until("the task runs", lambda: worker.task(unique).get("state") == "RUNNING", worker=worker)

@@ -1,0 +1,127 @@
+"""What a create came to, on real local files."""
+
+import errno
+import hashlib
+import os
+import subprocess
+
+import pytest
+
+from streamsink.errors import AlreadyExistsError, ConfigError, TerminalError, TransientError
+from streamsink.sink.uploads import read_description
+from streamsink.upload.local import LocalStore
+from streamsink.upload.manifest import read_manifest, write_manifest
+from streamsink.upload.memory import MemoryStore
+from streamsink.upload.open import open_store
+from streamsink.upload.resolve import Conflict, Stored, store_object
+from streamsink.upload.sidecar import write_sidecars
+from tests.unit.upload.test_naming import describe
+
+
+def sealed(data, **changes):
+    digest = hashlib.sha256(data).hexdigest()
+    return describe(**changes).sealed(sha256=digest, md5="00" * 16, size_bytes=len(data))
+
+
+def store_it(store, description, data):
+    return store_object(store, description, memoryview(data), read_description=read_description)
+
+
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_a_lost_reply_is_found_to_be_our_own(kind, tmp_path, unique):
+    store = MemoryStore(unique) if kind == "memory" else LocalStore(tmp_path)
+    description = sealed(b"ours")
+    assert store_it(store, description, b"ours") == Stored()
+    assert store_it(store, description, b"ours") == Stored(earlier=True)
+
+
+def test_another_writers_object_is_a_conflict_by_its_metadata(unique):
+    store = MemoryStore(unique)
+    theirs = sealed(b"theirs", last_offset=40, writer="other")
+    store_it(store, theirs, b"theirs")
+    assert store_it(store, sealed(b"ours"), b"ours") == Conflict(theirs)
+
+
+def test_another_writers_object_is_a_conflict_by_its_sidecar_where_there_is_no_metadata(tmp_path):
+    store = LocalStore(tmp_path)
+    theirs = sealed(b"theirs", last_offset=40, writer="other")
+    write_sidecars(store, theirs, None, describe=True)
+    store_it(store, theirs, b"theirs")
+    assert store_it(store, sealed(b"ours"), b"ours") == Conflict(theirs)
+
+
+def test_an_object_nobody_can_explain_stops_the_task_in_words(tmp_path):
+    store = LocalStore(tmp_path)
+    store.create(describe().name, b"somebody's", {})
+    with pytest.raises(TerminalError, match="nothing says what it holds"):
+        store_it(store, sealed(b"ours"), b"ours")
+
+
+def test_a_conflict_with_nothing_there_is_tried_again(unique):
+    class Busy(MemoryStore):
+        def create(self, name, data, metadata):
+            raise AlreadyExistsError("409")
+
+    with pytest.raises(TransientError, match="no such object exists"):
+        store_it(Busy(unique), sealed(b"ours"), b"ours")
+
+
+def test_a_full_disk_is_transient_and_recovers(tmp_path):
+    if os.geteuid() != 0:
+        pytest.fail("this test mounts a small file system and needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], check=True)
+    try:
+        store = LocalStore(place)
+        with pytest.raises(TransientError, match="No space left") as failed:
+            store.create("big", b"x" * 100_000, {})
+        assert "free space" in failed.value.hint
+        assert list(store.list()) == []
+        store.create("small", b"fits", {})
+        assert store.get("small") == b"fits"
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_folder_that_is_a_file_says_so(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(TerminalError, match="File exists"):
+        LocalStore(tmp_path / "taken")
+
+
+def test_a_half_written_file_is_never_listed(tmp_path, monkeypatch):
+    store = LocalStore(tmp_path)
+
+    def no_link(*_):
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "link", no_link)
+    with pytest.raises(TransientError):
+        store.create("a/b", b"data", {})
+    assert list(store.list()) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_manifests_are_read_back_and_writing_one_twice_changes_nothing(unique):
+    store = MemoryStore(unique)
+    entries = [sealed(b"b", first_offset=9, last_offset=12), sealed(b"a")]
+    write_manifest(store, entries)
+    write_manifest(store, entries)
+    assert list(read_manifest(store)) == [entries[1], entries[0]]
+    assert list(read_manifest(store, "logs")) == [entries[1], entries[0]]
+    assert list(read_manifest(store, "others")) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "told"),
+    [
+        ("ftp://x", {}, "unknown kind of store"),
+        ("file:///tmp", {"region": "x"}, "unknown for this kind of store"),
+        ("s3://bucket", {"acces_key_id": "x"}, "is access_key_id meant"),
+        ("file://host/path", {}, "three slashes"),
+    ],
+)
+def test_urls_and_options_that_make_no_sense_are_refused_in_words(url, options, told):
+    with pytest.raises(ConfigError, match=told):
+        open_store(url, options)
