@@ -23,7 +23,7 @@ def sidecar_name(name: str, sha256: str) -> str:
     The hash alone wouldn't do: raw objects of equal values have equal bytes, and still other keys and offsets. The
     name's last part alone is used, so that moving the folders above doesn't part them.
     """
-    return f"{FOLDER}/{sha256[:2]}/{sha256}/{name.rpartition('/')[2]}"
+    return f"{FOLDER}/{sha256[:2]}/{sha256[2:]}/{name.rpartition('/')[2]}"
 
 
 def write_sidecars(store: Store, description: ObjectDescription, content: bytes | None, *, describe: bool) -> None:
