@@ -204,7 +204,8 @@ def test_times_before_1970_count_to_the_later_end_as_in_java():
         ["UTC", "Europe/Amsterdam", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns", "Africa/Monrovia"]
     ),
 )
-@example(times=[ms("1937-06-30T22:40:27+00:00"), ms("1937-06-30T22:40:28+00:00")], zone="Europe/Amsterdam")
+@example(times=[ms(f"1972-01-07T00:44:{second}+00:00") for second in (10, 29, 30, 31, 59)], zone="Africa/Monrovia")
+@example(times=[ms(f"2010-11-07T02:{minute}:00+00:00") for minute in (29, 30, 31, 32, 45)], zone="America/St_Johns")
 def test_local_time_is_zoneinfos_for_every_single_row(times: list[int], zone: str):
     expected = [
         (dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=time)).astimezone(ZoneInfo(zone))
@@ -259,6 +260,13 @@ def test_a_delimiter_at_the_end_of_the_format_is_left_out(kind: PartitionerKind)
 )
 def test_a_time_field_is_read_in_each_of_its_forms(column: object):
     assert by_time_field(decoded({"f": column})) == ["19700101T000001.500"]
+
+
+def test_a_finer_time_counts_to_the_millisecond_it_is_in():
+    for unit in ("us", "ns"):
+        assert by_time_field(decoded({"f": pa.array([-1], pa.timestamp(unit))})) == ["19691231T235959.999"]
+    assert by_time_field(decoded({"f": ["1969-12-31T23:59:59.999999Z"]})) == ["19691231T235959.999"]
+    assert by_time_field(decoded({"f": pa.array([-1], pa.timestamp("s"))})) == ["19691231T235959.000"]
 
 
 def test_a_date_is_its_first_moment():
