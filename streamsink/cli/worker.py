@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import structlog
+
 from streamsink.cli.serve import serve
-from streamsink.config.files import load_worker
+from streamsink.config.clients import worker_client_properties
+from streamsink.config.files import WorkerConfig, load_worker
+from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import ConfigError, Problem
 from streamsink.observe.log import configure
 from streamsink.rest.listener import parse_listeners
 from streamsink.worker.folder import FolderWatch
-from streamsink.worker.plan import PLUGINS, make_planner, patience_for, read_definitions
+from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
 from streamsink.worker.standalone import StandaloneHerder
-from streamsink.worker.supervisor import TaskSupervisor
+from streamsink.worker.supervisor import Patience, TaskSupervisor
+
+DRAIN_MARGIN_S = 5.0
+"""What a task's process may take beyond its drain timeout, to leave the group and end, before it is killed."""
+
+_log = structlog.get_logger("streamsink.worker")
 
 
 def run_worker(config: Path | None, connectors: Path | None) -> int:
@@ -24,18 +33,39 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
         TerminalError: It can't listen where it should.
     """
     settings = load_worker(config, os.environ)
-    configure()
-    if connectors is not None and not connectors.is_dir():
-        raise ConfigError([Problem("--connectors", f"{connectors} is no folder")], hint="make it, or name another")
+    _check(settings, connectors)
+    listeners = parse_listeners(settings.listeners)
+    resolved = resolve(settings.raw)
+    redactor = Redactor()
+    redactor.learn(resolved)
+    configure(settings.log_level, redactor)
+    for warning in settings.warnings:
+        _log.warning("worker configuration", warning=warning)
+    if connectors is None:
+        _log.warning("no connectors", hint="name the folder with their files: --connectors DIR")
 
     def make_herder(worker_id: str) -> StandaloneHerder:
         return StandaloneHerder(
             FolderWatch(connectors, read_definitions) if connectors else None,
-            plan=make_planner(settings.raw),
-            supervise=lambda spec: TaskSupervisor(spec, worker_id=worker_id, patience=patience_for(spec.config)),
+            plan=make_planner(settings.raw, redactor),
+            supervise=lambda spec: TaskSupervisor(
+                spec,
+                worker_id=worker_id,
+                patience=Patience(drain_s=spec.drain_timeout_ms / 1000 + DRAIN_MARGIN_S),
+            ),
             worker_id=worker_id,
             plugins=PLUGINS,
         )
 
-    kafka = {"bootstrap.servers": settings.bootstrap_servers}
-    return serve(parse_listeners(settings.listeners), make_herder, worker=settings.raw, kafka=kafka)
+    kafka = worker_client_properties(resolved).properties
+    return serve(listeners, make_herder, worker=settings.raw, kafka=kafka)
+
+
+def _check(settings: WorkerConfig, connectors: Path | None) -> None:
+    if settings.distributed:
+        raise ConfigError(
+            [Problem("group.id", "this version does not run distributed")],
+            hint="leave group.id out, and the worker runs the connectors of a folder",
+        )
+    if connectors is not None and not connectors.is_dir():
+        raise ConfigError([Problem("--connectors", f"{connectors} is no folder")], hint="make it, or name another")

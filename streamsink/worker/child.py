@@ -11,12 +11,16 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from multiprocessing.connection import Connection
+from typing import Any
 
+from streamsink.config.connector import parse_sink
+from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import StreamsinkError, TransientError
+from streamsink.observe.log import configure
 from streamsink.observe.snapshot import TaskSnapshot
 
 SNAPSHOT_INTERVAL_S = 1.0
@@ -40,13 +44,17 @@ RunTask = Callable[["TaskSpec", threading.Event, Callable[[TaskSnapshot], None]]
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One task to run: the connector's flat map and the worker's, secrets still references, and what runs it."""
+    """One task to run: the connector's flat map and the worker's, and what runs it.
+
+    Secrets are references until the task's process resolves them: `run` is handed the resolved maps.
+    """
 
     connector: str
     task_id: int
     config: Mapping[str, str]
     worker: Mapping[str, str]
     run: RunTask
+    drain_timeout_ms: int = 30_000
 
     def __str__(self) -> str:
         """Connect's usual form, `connector-task`."""
@@ -107,17 +115,17 @@ class Outbox:
             self._changed.wait_for(lambda: self._end is not None, timeout=SNAPSHOT_INTERVAL_S)
 
 
-def describe_end(error: BaseException) -> TaskEnd:
-    """Put an exception into words that survive the pipe."""
+def describe_end(error: BaseException, redact: Callable[[str], str] = str) -> TaskEnd:
+    """Put an exception into words that survive the pipe, without the secrets that `redact` knows."""
     known = error if isinstance(error, StreamsinkError) else None
     name = type(error).__name__
     frames = "".join(traceback.format_tb(error.__traceback__))
     trace = f"{name}: {error}\n{frames}".rstrip()
     return TaskEnd(
         error_class=name,
-        message=known.message if known else str(error),
-        hint=known.hint if known else "",
-        trace=trace[:TRACE_CHARS_MAX],
+        message=redact(known.message if known else str(error)),
+        hint=redact(known.hint if known else ""),
+        trace=redact(trace)[:TRACE_CHARS_MAX],
         transient=isinstance(error, TransientError | MemoryError),
     )
 
@@ -131,13 +139,32 @@ def run_child(connection: Connection, spec: TaskSpec) -> None:
     sender = threading.Thread(target=outbox.send, name="tell-worker", daemon=True)
     sender.start()
     threading.Thread(target=_obey, args=(connection, stop), name="obey-worker", daemon=True).start()
+    redactor = Redactor()
+    configure(spec.worker.get("log.level", "INFO"), _Signature(spec, redactor))
     try:
-        spec.run(spec, stop, outbox.put)
+        config, worker = resolve(spec.config), resolve(spec.worker)
+        redactor.learn(worker)
+        redactor.learn(config)
+        spec.run(replace(spec, config=config, worker=worker), stop, outbox.put)
     except BaseException as error:  # noqa: BLE001 (whatever it was, the worker shows it as the task's trace)
-        outbox.finish(describe_end(error))
+        outbox.finish(describe_end(error, redactor.redact))
     else:
         outbox.finish(TaskEnd())
     sender.join(timeout=5)
+
+
+class _Signature:
+    """Puts connector and task into every event of this process, whichever thread logs it, and takes secrets out."""
+
+    def __init__(self, spec: TaskSpec, redactor: Redactor) -> None:
+        self._fields = {"connector": spec.connector, "task": spec.task_id}
+        self._redactor = redactor
+
+    def __call__(self, logger: object, method: str, event: MutableMapping[str, Any], /) -> MutableMapping[str, Any]:
+        """The signed event without secrets."""
+        for key, value in self._fields.items():
+            event.setdefault(key, value)
+        return self._redactor(logger, method, event)
 
 
 def _obey(connection: Connection, stop: threading.Event) -> None:
@@ -154,10 +181,8 @@ def _obey(connection: Connection, stop: threading.Event) -> None:
 
 
 def run_sink(spec: TaskSpec, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
-    """Run a sink task: resolve the secrets, validate, and go down the path of a record until stopped."""
-    from streamsink.config.connector import parse_sink  # noqa: PLC0415 (imported in the task's process only)
-    from streamsink.config.secrets import resolve  # noqa: PLC0415
-    from streamsink.sink.build import run_sink_task  # noqa: PLC0415
+    """Run a sink task: validate, and go down the path of a record until stopped."""
+    from streamsink.sink.build import run_sink_task  # noqa: PLC0415 (heavy; needed in a task's process only)
 
-    config, _warnings = parse_sink(resolve(spec.config), resolve(spec.worker))
+    config, _warnings = parse_sink(spec.config, spec.worker)
     run_sink_task(config, task_id=spec.task_id, stop=stop, report=report)

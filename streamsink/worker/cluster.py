@@ -48,15 +48,11 @@ class ClusterId:
         from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
         try:
-            quiet = {"log_level": "0", "error_cb": _ignore}
-            self._known = AdminClient({**self._properties, **quiet}).list_topics(timeout=ASK_S).cluster_id
+            # Tasks report a broker that is away; the cluster's id is only nice to have.
+            self._known = AdminClient({**self._properties, "log_level": "0"}).list_topics(timeout=ASK_S).cluster_id
         except KafkaException as error:
             _log.info("the Kafka cluster's id is not known yet", reason=str(error))
         finally:
             with self._lock:
                 self._asking = None
                 self._ask_next_at = time.monotonic() + RETRY_S
-
-
-def _ignore(_error: object) -> None:
-    """Tasks report a broker that is away; the cluster's id is only nice to have."""

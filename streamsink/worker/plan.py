@@ -8,23 +8,18 @@ from pathlib import Path
 from streamsink import __version__
 from streamsink.config.connector import parse_sink
 from streamsink.config.files import load_connectors
-from streamsink.config.secrets import mask, resolve
+from streamsink.config.profiles import CLASSES
+from streamsink.config.secrets import Redactor, mask, resolve
 from streamsink.errors import ConfigError, Problem
 from streamsink.worker.child import TaskSpec, run_sink
 from streamsink.worker.folder import Definition
 from streamsink.worker.lifecycle import Plan, Planner
 from streamsink.worker.status import Plugin
-from streamsink.worker.supervisor import Patience
 
-DRAIN_MARGIN_S = 5.0
-"""What a process may take beyond its drain timeout, to leave the group and end, before it is killed."""
-
-DRAIN_DEFAULT_MS = 30_000
 TASKS_MAX = 1000
+"""More tasks of one connector than this are a mistake: each is a process."""
 
-PLUGINS = tuple(
-    Plugin(name, "sink", __version__) for name in ("streamsink.ArchiveSink", "io.confluent.connect.s3.S3SinkConnector")
-)
+PLUGINS = tuple(Plugin(known.name, "sink", __version__) for known in CLASSES)
 
 
 def read_definitions(folder: Path, stamps: Mapping[Path, str]) -> list[Definition]:
@@ -39,30 +34,38 @@ def read_definitions(folder: Path, stamps: Mapping[Path, str]) -> list[Definitio
     return definitions
 
 
-def make_planner(worker: Mapping[str, str]) -> Planner:
-    """A planner that validates against the worker's configuration, in this process, before any task starts."""
+def make_planner(worker: Mapping[str, str], redactor: Redactor) -> Planner:
+    """A planner that validates in this process, before any task starts, against the worker's configuration.
+
+    Args:
+        worker: The worker's flat map, secrets as references.
+        redactor: Learns each connector's secrets, and keeps them out of what is said about its configuration.
+    """
 
     def plan(definition: Definition) -> Plan:
         assert definition.config is not None
-        config = {**definition.config, "name": definition.name}
-        _, warnings = parse_sink(resolve(config), resolve(worker))
+        config = dict(definition.config)
+        resolved = resolve(config)
+        redactor.learn(resolved)
+        try:
+            parsed, warnings = parse_sink(resolved, resolve(worker))
+            tasks_max = _tasks_max(resolved)
+        except ConfigError as error:
+            told = [Problem(problem.key, redactor.redact(problem.message)) for problem in error.problems]
+            raise ConfigError(told, hint=error.hint) from None
         tasks = tuple(
-            TaskSpec(definition.name, number, config, worker, run_sink) for number in range(_tasks_max(config))
+            TaskSpec(definition.name, number, config, worker, run_sink, parsed.drain_timeout_ms)
+            for number in range(tasks_max)
         )
-        return Plan("sink", tasks, tuple(warnings))
+        return Plan("sink", tasks, tuple(redactor.redact(warning) for warning in warnings))
 
     return plan
 
 
 def _tasks_max(config: Mapping[str, str]) -> int:
-    text = config.get("tasks.max", "1").strip()
-    if text.isascii() and text.isdecimal() and 1 <= int(text) <= TASKS_MAX:
-        return int(text)
-    raise ConfigError([Problem("tasks.max", f"{text!r} is no number from 1 to {TASKS_MAX}")])
-
-
-def patience_for(config: Mapping[str, str]) -> Patience:
-    """How long a task of this connector may take to drain."""
-    text = config.get("drain.timeout.ms", "").strip()
-    drain_ms = int(text) if text.isascii() and text.isdecimal() else DRAIN_DEFAULT_MS
-    return Patience(drain_s=drain_ms / 1000 + DRAIN_MARGIN_S)
+    tasks_max = int(config.get("tasks.max", "1"))
+    if tasks_max > TASKS_MAX:
+        raise ConfigError(
+            [Problem("tasks.max", f"{tasks_max} is more than {TASKS_MAX}")], hint="each task is a process"
+        )
+    return tasks_max

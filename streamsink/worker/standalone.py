@@ -170,7 +170,8 @@ class StandaloneHerder:
         self._folder_problem = folder.problem
         if definitions is None:
             return
-        named = [self._keeping_name(definition) for definition in definitions]
+        taken = {definition.name for definition in definitions if definition.config is not None}
+        named = [self._keeping_name(definition, taken) for definition in definitions]
         for definition in named:
             self._define(definition)
         self._names = {definition.path: definition.name for definition in named}
@@ -178,11 +179,12 @@ class StandaloneHerder:
             if name not in self._names.values() and not lifecycle.removed:
                 lifecycle.remove()
 
-    def _keeping_name(self, definition: Definition) -> Definition:
+    def _keeping_name(self, definition: Definition, taken: set[str]) -> Definition:
         """A file that has become unreadable has lost the name it gave; it still speaks of the same connector."""
-        if definition.config is not None:
+        known = self._names.get(definition.path)
+        if definition.config is not None or known is None or known in taken:
             return definition
-        return replace(definition, name=self._names.get(definition.path, definition.name))
+        return replace(definition, name=known)
 
     def _define(self, definition: Definition) -> None:
         lifecycle = self._lifecycles.get(definition.name)
