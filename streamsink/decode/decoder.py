@@ -1,4 +1,9 @@
-"""Turns raw slices into the rows an object will have. Does no I/O; its only state is each topic's widening shape."""
+"""Turns raw slices into the rows an object will have. Does no I/O; its only state is each topic's widening shape.
+
+With `archive.value=raw` a value is not looked into, so that even one that is broken is archived, unless its encoded
+partition is made of its fields. In `columns` a tombstone is a row whose columns are all null, as `{}` is; `both` tells
+them apart, since `_kafka.value` is null for the tombstone only.
+"""
 
 from __future__ import annotations
 

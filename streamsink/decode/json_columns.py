@@ -41,6 +41,7 @@ DOUBTS_MAX = 16
 """After so many doubts in one round the rest of a slice is read exactly."""
 
 _REST_SHAPE = Shape(Kind.TEXT)
+_EASY: dict[Kind, type] = {Kind.BOOL: bool, Kind.INT: int, Kind.DOUBLE: float, Kind.STRING: str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class JsonColumns:
         self._reader: FastReader | None = None
         self._reader_shape: Shape | None = None
         self._learned = False
+        self._easy: dict[str, type] = {}
+        self._easy_shape: Shape | None = None
 
     def read(self, values: pa.Array) -> Columns:
         """The columns of a slice's values, all in the shape the topic has after them."""
@@ -179,8 +182,11 @@ class JsonColumns:
             shape = declared if shape is self._blank else joined(shape, declared)
         if record is None:
             return self._become(shape, rest=rest)
+        easy = self._easy_types(shape)
         changed: dict[str, Shape] = {}
         for name, value in record.items():
+            if easy.get(name) is type(value):
+                continue
             before = shape.fields.get(name)
             if before is None and not self._admitted(name, len(shape.fields) + len(changed)):
                 rest = True
@@ -188,9 +194,16 @@ class JsonColumns:
             after = _widened_field(name, UNKNOWN if before is None else before, value)
             if after is not before:
                 changed[name] = after
-        if self._rules.wanted is None:
+        if shape.declared and self._projection is None:
             check_required(shape.fields, record)
         return self._become(replace(shape, fields={**shape.fields, **changed}) if changed else shape, rest=rest)
+
+    def _easy_types(self, shape: Shape) -> dict[str, type]:
+        """By field, the type of values that change nothing: what most values of most records have."""
+        if self._easy_shape is not shape:
+            self._easy = {name: _EASY[child.kind] for name, child in shape.fields.items() if child.kind in _EASY}
+            self._easy_shape = shape
+        return self._easy
 
     def _become(self, shape: Shape, *, rest: bool) -> None:
         self._shape, self._rest = shape, rest

@@ -20,6 +20,9 @@ from streamsink.record import JSON_TEXT_METADATA
 DEPTH_MAX = 32
 """Structs and lists nested deeper than this are kept as JSON text."""
 
+NESTED_FIELDS_MAX = 200
+"""A nested object that adds up to more fields is a map in disguise, and is kept as JSON text."""
+
 EMPTY_STRUCT = pa.struct([pa.field("_empty", pa.null())])
 """A struct that has had no field yet: file formats refuse one without any."""
 
@@ -150,7 +153,11 @@ def _widened_struct(shape: Shape, value: dict[str, Any], depth: int) -> Shape:
             changed[name] = after
     if shape.declared:
         check_required(shape.fields, value)
-    return replace(shape, fields={**shape.fields, **changed}) if changed else shape
+        return shape if not changed else replace(shape, fields={**shape.fields, **changed})
+    if not changed:
+        return shape
+    fields = {**shape.fields, **changed}
+    return replace(shape, fields=fields) if len(fields) <= NESTED_FIELDS_MAX else TEXT
 
 
 def check_required(fields: Mapping[str, Shape], value: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streamsink.decode.connect_schema import shape_of
 from streamsink.decode.json_columns import Columns, JsonColumns, JsonRules
 from streamsink.decode.json_text import JsonText
-from streamsink.decode.shape import Kind, Shape
+from streamsink.decode.shape import NESTED_FIELDS_MAX, Kind, Shape
 
 OPEN = JsonRules(declared=Shape(Kind.STRUCT))
 
@@ -346,6 +346,13 @@ def test_a_declared_column_refuses_what_does_not_fit_and_never_widens():
 def test_an_undeclared_field_is_kept_beside_declared_ones():
     columns = read(JsonColumns(JsonRules(declared=DECLARED)), [b'{"b":1,"new":[true]}'])
     assert rows(columns)[0]["new"] == [True]
+
+
+def test_a_map_in_disguise_becomes_json_text_instead_of_ever_more_columns():
+    columns = JsonColumns(OPEN)
+    read(columns, [json.dumps({"m": {f"k{n}": 1}}).encode() for n in range(NESTED_FIELDS_MAX)])
+    again = read(columns, [b'{"m":{"one":1,"more":2}}'])
+    assert again.arrays[0].to_pylist() == ['{"one":1,"more":2}']
 
 
 def test_a_deeply_nested_value_is_kept_as_text_and_too_deep_a_one_is_bad():
