@@ -67,8 +67,8 @@ def _check_names(values: Values) -> None:
         values.problem("file.name.template", "only {{topic}}-{{partition}}-{{start_offset}} is supported")
         return
     values.warn(
-        "file.name.template: objects are named <prefix><topic>/partition=<partition>/<topic>+<partition>+<start offset>, "
-        "not as Aiven's connector does"
+        "file.name.template: objects are named <prefix><topic>/partition=<partition>/<topic>+<partition>+<start "
+        "offset>, not as Aiven's connector does"
     )
 
 

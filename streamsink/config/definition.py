@@ -1,4 +1,4 @@
-"""Definitions of configuration keys, and reading a flat map by them. Knows no key; raises nothing, collects problems."""
+"""Definitions of configuration keys, and reading a flat map by them. Knows no key, raises nothing."""
 
 from __future__ import annotations
 
@@ -227,17 +227,19 @@ def _parse_as(kind: KeyType, text: str) -> tuple[Value, str]:
             return stripped, ""
         case KeyType.LIST:
             return tuple(item.strip() for item in text.split(",") if item.strip()), ""
-        case _ if not stripped:
-            return None, ""
+        case _:
+            return _parse_plain(kind, stripped) if stripped else (None, "")
+
+
+def _parse_plain(kind: KeyType, text: str) -> tuple[Value, str]:
+    match kind:
         case KeyType.BOOLEAN:
-            known = {"true": True, "false": False}.get(stripped.lower())
+            known = {"true": True, "false": False}.get(text.lower())
             return known, "" if known is not None else f"{text!r} is neither true nor false"
-        case KeyType.INT:
-            return _parse_whole(stripped, INT_MAX)
-        case KeyType.LONG:
-            return _parse_whole(stripped, LONG_MAX)
         case KeyType.DOUBLE:
-            return _parse_double(stripped)
+            return _parse_double(text)
+        case _:
+            return _parse_whole(text, INT_MAX if kind is KeyType.INT else LONG_MAX)
 
 
 def _parse_whole(text: str, largest: int) -> tuple[Value, str]:

@@ -195,7 +195,6 @@ def _check_worker(values: Values) -> None:
     if not servers:
         values.problem("bootstrap.servers", "is empty")
     for server in servers:
-        host, _, port = re.sub(r"^\w+://", "", server).rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-            if not server.startswith("${"):
-                values.problem("bootstrap.servers", f"{server!r} is not HOST:PORT")
+        found = re.fullmatch(r"(\w+://)?[^\s/]+:([0-9]{1,5})", server)
+        if not server.startswith("${") and (found is None or not 0 < int(found[2]) < 65536):
+            values.problem("bootstrap.servers", f"{server!r} is not HOST:PORT")

@@ -22,10 +22,10 @@ def guarantee(config: SinkConfig, *, atomic_create: bool | None) -> str:
         config: A validated configuration.
         atomic_create: Whether the store creates atomically; None where it has not been probed.
     """
-    return " ".join([_delivery(config, atomic_create), *_left_out(config)])
+    return " ".join([_delivery(config, atomic_create=atomic_create), *_left_out(config)])
 
 
-def _delivery(config: SinkConfig, atomic_create: bool | None) -> str:
+def _delivery(config: SinkConfig, *, atomic_create: bool | None) -> str:
     rules = config.partitioning
     if rules.kind not in _UNTIMED and rules.extractor is ExtractorKind.WALLCLOCK:
         return (

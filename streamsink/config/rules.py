@@ -16,6 +16,7 @@ from streamsink.config.sink import (
     Rotation,
     RotationScope,
 )
+from streamsink.config.validators import writes_words
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -41,6 +42,9 @@ def read_partitioning(values: Values, profile: Profile) -> Partitioning:
     extractor = _extractor(values, kind)
     if kind in _BY_TIME and profile is Profile.CONFLUENT:
         _require_confluents(values, kind)
+    locale = values.text("locale").strip() or "en-US"
+    if kind in _BY_TIME and writes_words(path) and not locale.lower().startswith("en"):
+        values.problem("locale", f"{locale}: only English names of months and days are known; use their numbers")
     if extractor is ExtractorKind.RECORD_FIELD and not values.text("timestamp.field").strip():
         values.problem("timestamp.field", "RecordField needs it: the field to take the time from")
     return Partitioning(
@@ -49,7 +53,7 @@ def read_partitioning(values: Values, profile: Profile) -> Partitioning:
         path_format=path,
         duration_ms=duration_ms,
         timezone=_timezone(values),
-        locale=values.text("locale").strip() or "en-US",
+        locale=locale,
         extractor=extractor,
         timestamp_field=values.text("timestamp.field").strip(),
         directory_delim=delimiter,

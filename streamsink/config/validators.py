@@ -9,10 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streamsink.config.definition import Validator, Value
 
-PATH_LETTERS = "GCxyYMwWeEdDaKhHkmsSzZ"
-"""Letters of Joda patterns; `SUPPORTED_LETTERS` are those that paths are made of here."""
-
-SUPPORTED_LETTERS = "yYMdHhmsSaEDw"
+PATH_LETTERS = "GCYyxMwDdeEaHhKkmsSzZ"
+"""Letters of Joda's date patterns."""
 
 
 def at_least(smallest: int) -> Validator:
@@ -106,9 +104,7 @@ def path_format(value: Value) -> str:
         return f"{pattern!r} has characters that a path can't have"
     for letter in sorted({letter for letter in bare if letter.isascii() and letter.isalpha()}):
         if letter not in PATH_LETTERS:
-            return f"{pattern!r}: {letter!r} is no pattern letter; put literal text in single quotes"
-        if letter not in SUPPORTED_LETTERS:
-            return f"{pattern!r}: the pattern letter {letter!r} is not supported; known are {SUPPORTED_LETTERS}"
+            return f"{pattern!r}: {letter!r} is no letter of date patterns; put text in single quotes"
     return ""
 
 
@@ -130,6 +126,11 @@ def value_schema(value: Value) -> str:
         return 'has a field without "field" (its name) or "type"'
     names = [one["field"] for one in fields]
     return "" if len(set(names)) == len(names) else "has two fields of one name"
+
+
+def writes_words(pattern: str) -> bool:
+    """Whether a date pattern writes names of months, days or halves of days, which differ by language."""
+    return re.search(r"MMM|E|a", re.sub(r"'[^']*'", "", pattern)) is not None
 
 
 def relative_folder(value: Value) -> str:

@@ -134,11 +134,10 @@ UNHONOURED_KEYS = grouped(
 )
 
 ONLY = {
-    "store.kafka.keys": "use archive.envelope=true, which keeps keys, headers, offsets and timestamps in the same files",
-    "store.kafka.headers": "use archive.envelope=true, which keeps keys, headers, offsets and timestamps in the same files",
+    "store.kafka.keys": "use archive.envelope=true, which keeps keys, headers and timestamps in the same files",
+    "store.kafka.headers": "use archive.envelope=true, which keeps keys, headers and timestamps in the same files",
     "s3.wan.mode": "leave it out",
-    "s3.credentials.provider.class": "only the default credentials chain is supported: leave it out, and give keys or an "
-    "environment with credentials",
+    "s3.credentials.provider.class": "leave it out",
     "s3.ssea.name": "set the bucket's default encryption instead",
     "s3.sse.customer.key": "set the bucket's default encryption instead",
     "s3.sse.kms.key.id": "set the bucket's default encryption instead",

@@ -77,8 +77,8 @@ BASIC_KEYS = grouped(
             "connector.client.config.override.policy",
             KeyType.STRING,
             "All",
-            "Which consumer.override.* and producer.override.* keys connectors may set: All, None, or Principal (how to "
-            "log in).",
+            "Which consumer.override.* and producer.override.* keys connectors may set: All, None, or Principal (how "
+            "to log in).",
             validator=check.one_of(POLICIES),
             recommended=POLICIES,
         ),
