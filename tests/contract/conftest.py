@@ -23,7 +23,7 @@ def bucket(kind, request, tmp_path_factory):
             return f"memory://{uuid.uuid4().hex}", {}
         case "s3":
             server = request.getfixturevalue("seaweedfs")
-            return f"s3://{server.create_bucket(f'contract-{uuid.uuid4().hex[:8]}')}", server.options
+            return server.url(f"contract-{uuid.uuid4().hex}"), server.options
 
 
 @pytest.fixture

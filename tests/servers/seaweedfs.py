@@ -5,6 +5,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class SeaweedServer:
         self._process = ServerProcess.start("seaweedfs", argv, log_path=self.folder / "weed.log", cwd=self.folder)
         self._process.wait_for_port(self.port, timeout_s=60)
         self._create_bucket()
+        self._wait_for_volumes()
 
     def stop(self) -> None:
         """End it at once; its data stay."""
@@ -116,8 +118,7 @@ class SeaweedServer:
 
     def _wait_for_volumes(self) -> None:
         """Listening is not yet writing: the first put has volumes made, which takes seconds."""
-        bucket = self.create_bucket(f"warm-up-{uuid.uuid4().hex[:8]}")
-        store = open_store(f"s3://{bucket}", self.options)
+        store = open_store(self.url("warm-up"), self.options)
         for _ in range(60):
             try:
                 store.create(uuid.uuid4().hex, b"warm", {})
