@@ -63,7 +63,7 @@ def test_a_flipped_byte_is_found_wherever_it_is(tmp_path, store, kind, codec):
 def test_a_flipped_byte_among_the_rows_is_found_without_the_manifest(tmp_path, store, kind, codec):
     hurt = path_of(tmp_path, put(store, range(100), encoding=encoding(kind, codec), manifest=False))
     # A Parquet file begins with pages, an Avro file ends with blocks; the other kinds are rows alone.
-    flip(hurt, -60 if kind == "avro" else 30)
+    flip(hurt, -60 if kind == "avro" else 12)
     assert [corrupt.path for corrupt in verdict_of(tmp_path).corrupt] == [f"logs/partition=0/{hurt.name}"]
 
 
