@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import random
+import sys
 import tempfile
 import threading
 import time
@@ -21,6 +21,7 @@ from rich.console import Console
 
 from streamsink.config.connector import parse_sink
 from streamsink.errors import TerminalError
+from streamsink.observe.log import configure
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.sink.build import run_sink_task
 
@@ -30,7 +31,7 @@ RECORDS = 40_000
 HOURS = 3
 ARCHIVE_TIMEOUT_S = 45.0
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def demo(*, dir: Path | None = None) -> int:  # noqa: A002 - the option's name i
     dir
         Keep the archive below this folder; without it a new folder under the system's temporary one is used.
     """
-    logging.disable(logging.INFO)
+    configure("WARNING", stream=sys.stderr)
     root = (dir or Path(tempfile.mkdtemp(prefix="streamsink-demo-"))).resolve()
     archive = root / "archive"
     began = time.monotonic()

@@ -104,6 +104,8 @@ class KafkaSliceConsumer:
         if messages:
             self._away_since_s = None
         slices = [self._slice(partition, group) for partition, group in group_messages(records).items()]
+        for end in ends:
+            self._next[end.topic_partition] = max(self._next[end.topic_partition], end.next_offset)
         if not messages:
             self._raise_what_lasts()
         return [slice_ for slice_ in slices if slice_ is not None], ends
@@ -126,7 +128,6 @@ class KafkaSliceConsumer:
             case KafkaError._PARTITION_EOF:  # noqa: SLF001
                 at = TopicPartition(topic or "", partition or 0)
                 if at in self._next and offset is not None:
-                    self._next[at] = max(self._next[at], offset)
                     ends.append(PolledEnd(at, offset))
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:  # noqa: SLF001
                 raise self._overtaken(TopicPartition(topic or "", partition or 0))

@@ -51,7 +51,7 @@ class LaneSorter:
         self._decoder = decoder
         self._partitioner = partitioner
         self._with_times = with_times
-        self._schemas: dict[pa.Schema, str] = {}
+        self._schemas: dict[bytes, str] = {}
 
     def sort(self, raw: RawSlice, *, now_ms: int) -> tuple[Polled, tuple[BadRecord, ...]]:
         """The slice as the machine wants it, and the records that could not be decoded.
@@ -84,4 +84,5 @@ class LaneSorter:
         return LaneRun(lane, schema, offsets, rows.times_ms if self._with_times else None, rows)
 
     def _schema_name(self, schema: pa.Schema) -> str:
-        return self._schemas.setdefault(schema, f"schema-{len(self._schemas) + 1}")
+        """A name that differs with anything in the schema; Arrow's own equality passes over metadata."""
+        return self._schemas.setdefault(schema.serialize().to_pybytes(), f"schema-{len(self._schemas) + 1}")

@@ -11,7 +11,7 @@ import structlog
 
 from streamsink.config.sink import SinkConfig
 from streamsink.consume.protocol import CommittedOffset, SliceConsumer
-from streamsink.errors import TerminalError, TransientError
+from streamsink.errors import StreamsinkError, TerminalError, TransientError
 from streamsink.observe.points import Point, reached
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.record import RawSlice, TopicPartition
@@ -91,6 +91,19 @@ class SinkTask:
             TransientError: A restart may help.
             TerminalError: It may not.
         """
+        try:
+            self._run(stop, report)
+        except StreamsinkError:
+            raise
+        except BaseException as error:
+            # The machine's and the shell's views may differ now: nothing more is stored or committed.
+            self._ended = do.Fail(TerminalError(str(error)))
+            raise
+        self._raise_failure()
+        reached(Point.DRAINED)
+        report(self.tally.snapshot(self.machine, self.consumer))
+
+    def _run(self, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
         report_at_s = 0.0
         broker_away_since_s: float | None = None
         while self._ended is None:
@@ -114,9 +127,6 @@ class SinkTask:
             if time.monotonic() >= report_at_s:
                 report_at_s = time.monotonic() + REPORT_S
                 report(self.tally.snapshot(self.machine, self.consumer))
-        self._raise_failure()
-        reached(Point.DRAINED)
-        report(self.tally.snapshot(self.machine, self.consumer))
 
     def _order_stop(self) -> None:
         self._stopping = True
@@ -160,6 +170,8 @@ class SinkTask:
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """Called inside `poll` or `close`: returns when these are stored and committed, or the time is up."""
         leaving = tuple(partitions)
+        if self._ended is not None:
+            return
         self._drain_told()
         self._in_rebalance = True
         try:
@@ -173,8 +185,9 @@ class SinkTask:
 
     def lost(self, partitions: Iterable[TopicPartition]) -> None:
         """Called inside `poll`: these are another member's."""
-        self._told.append(on.Lost(tuple(partitions)))
-        self._drain_told()
+        if self._ended is None:
+            self._told.append(on.Lost(tuple(partitions)))
+            self._drain_told()
 
     def close(self) -> None:
         """Let go of the upload threads."""

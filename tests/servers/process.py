@@ -15,10 +15,11 @@ import os, signal, subprocess, sys, threading
 server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
 signal.signal(signal.SIGTERM, lambda *_: server.terminate())
 def wait_for_parent():
-    sys.stdin.buffer.read()
+    while os.read(0, 1):
+        pass
     os.killpg(0, signal.SIGKILL)
 threading.Thread(target=wait_for_parent, daemon=True).start()
-sys.exit(server.wait())
+os._exit(server.wait() % 256)
 """
 """Holds a pipe from the test process; when that ends, however it ends, the pipe closes and the group is killed."""
 
