@@ -26,7 +26,7 @@ app = App(name="archive", help="List, inspect, verify and read an archive.")
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
 Options = Annotated[
     list[str],
-    Parameter(name="--option", help="A store option, KEY=VALUE, as after archive.option.; may be repeated."),
+    Parameter(name="--option", negative="", help="A store option, KEY=VALUE, as after archive.option.; repeatable."),
 ]
 Topic = Annotated[str, Parameter(name="--topic", help="Only this topic.")]
 Partition = Annotated[int | None, Parameter(name="--partition", help="Only this partition.")]

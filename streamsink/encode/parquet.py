@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streamsink.config.sink import Encoding, Rotation
@@ -33,8 +34,15 @@ DICTIONARY_BYTES_MAX = 64 * 1024
 MONOTONIC = ("offset", "timestamp")
 """Envelope columns that are written as differences: they rise, so they have no use for a dictionary."""
 
-CHUNK_FOOTER_BYTES = 160
-"""What the footer says of one column of one row group, about."""
+WHOLE_VALUES = ("value", f"{ENVELOPE}.value")
+"""Columns of undecoded values, which have no statistics: nobody looks for a range of them, and they make long ones."""
+
+CHUNK_FOOTER_BYTES = 80
+CHUNK_STATISTICS_BYTES = 60
+"""What the footer says of one column of one row group, about, but for the least and the largest text."""
+
+STATISTIC_BYTES_MAX = 4096
+"""The longest text that pyarrow keeps as a statistic."""
 
 
 class ParquetFormat:
@@ -80,6 +88,7 @@ class ParquetEncoder:
         self._encoding = encoding
         self._chunks = Chunks()
         self._leaves = list(leaf_paths(self._schema))
+        self._measured = [path for path in self._leaves if path not in WHOLE_VALUES]
         self._footer_bytes = 0
         self._writer: pq.ParquetWriter | None = None
 
@@ -102,7 +111,8 @@ class ParquetEncoder:
         if self._cast:
             group = group.cast(self._schema)
         self._open().write_table(group, row_group_size=group.num_rows)
-        self._footer_bytes += CHUNK_FOOTER_BYTES * len(self._leaves)
+        self._footer_bytes += CHUNK_FOOTER_BYTES * len(self._leaves) + CHUNK_STATISTICS_BYTES * len(self._measured)
+        self._footer_bytes += _statistics_bytes(group)
 
     def finish(self, footer: Mapping[str, str]) -> EncodedFile:
         """See `GroupEncoder.finish`."""
@@ -124,11 +134,21 @@ class ParquetEncoder:
                 use_dictionary=[path for path in self._leaves if path not in rising],
                 column_encoding={path: "DELTA_BINARY_PACKED" for path in self._leaves if path in rising} or None,
                 dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
-                write_statistics=True,
+                write_statistics=self._measured,
                 write_page_checksum=True,
                 store_schema=True,
             )
         return self._writer
+
+
+def _statistics_bytes(group: pa.Table) -> int:
+    """About how long the least and the largest text of each column are together."""
+    longest = (
+        pc.max(pc.binary_length(column)).as_py() or 0
+        for name, column in zip(group.column_names, group.columns, strict=True)
+        if name not in WHOLE_VALUES and (pa.types.is_string(column.type) or pa.types.is_binary(column.type))
+    )
+    return sum(2 * length for length in longest if length <= STATISTIC_BYTES_MAX)
 
 
 def _storable(type_: pa.DataType) -> pa.DataType:
