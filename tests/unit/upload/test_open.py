@@ -1,0 +1,67 @@
+"""Which URLs and options open a store, and how the others are refused."""
+
+import pytest
+
+from streamsink.errors import ConfigError
+from streamsink.upload.local import LocalStore
+from streamsink.upload.memory import MemoryStore
+from streamsink.upload.object_store import ObjectStore
+from streamsink.upload.open import open_store
+
+KEYS = {"access_key_id": "id", "secret_access_key": "secret", "region": "eu-central-1"}
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "kind"),
+    [
+        ("file:///tmp/archive", {}, LocalStore),
+        ("memory://demo", {}, MemoryStore),
+        ("s3://bucket", KEYS, ObjectStore),
+        ("s3://bucket/a/b", {**KEYS, "endpoint": "http://127.0.0.1:9000", "timeout_s": "7.5"}, ObjectStore),
+        ("gs://bucket/archive", {"endpoint": "http://127.0.0.1:1", "allow_http": "true"}, ObjectStore),
+        ("az://container", {"account_name": "a", "account_key": "a2V5"}, ObjectStore),
+    ],
+)
+def test_every_kind_of_url_opens_its_store_without_asking_a_server(url, options, kind):
+    store = open_store(url, options)
+    assert isinstance(store, kind)
+    assert store.url == url
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "told"),
+    [
+        ("/var/lib/archive", {}, "has no scheme"),
+        ("ftp://host/x", {}, "unknown kind of store"),
+        ("file://relative/path", {}, "three slashes"),
+        ("file:relative", {}, "three slashes"),
+        ("file:///a#b", {}, "%23"),
+        ("s3:///prefix", {}, "names no bucket"),
+        ("gs://", {}, "names no bucket"),
+        ("s3://bucket?region=x", {}, r"holds '\?'"),
+        ("s3://bucket", {"bucket_key": "x"}, "archive.option.bucket_key: unknown"),
+        ("s3://bucket", {"acces_key_id": "x"}, "is access_key_id meant"),
+        ("s3://bucket", {"timeout_s": "soon"}, "archive.option.timeout_s"),
+        ("s3://bucket", {"timeout_s": "0"}, "archive.option.timeout_s"),
+        ("s3://bucket", {"path_style": "maybe"}, "archive.option.path_style"),
+        ("gs://bucket", {"service_account_path": "/no/such/key.json"}, "archive.option"),
+        ("file:///tmp", {"region": "x"}, "unknown for this kind of store"),
+    ],
+)
+def test_what_can_not_be_used_is_refused_with_its_key_and_a_hint(url, options, told):
+    with pytest.raises(ConfigError, match=told) as refused:
+        open_store(url, options)
+    assert all(problem.key.startswith("archive.") for problem in refused.value.problems)
+
+
+def test_all_unknown_options_are_told_at_once():
+    with pytest.raises(ConfigError) as refused:
+        open_store("s3://bucket", {"one": "1", "two": "2"})
+    assert [problem.key for problem in refused.value.problems] == ["archive.option.one", "archive.option.two"]
+
+
+def test_stores_in_memory_of_one_name_see_the_same_objects(unique):
+    open_store(f"memory://{unique}", {}).create("a", b"x", {})
+    assert open_store(f"memory://{unique}", {}).get("a") == b"x"
+    assert open_store(f"memory://{unique}-other", {}).head("a") is None
