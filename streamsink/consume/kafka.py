@@ -25,6 +25,8 @@ from streamsink.consume.slices import group_messages, raw_slice
 from streamsink.errors import TerminalError, TransientError
 from streamsink.record import RawSlice, TopicPartition
 
+STILL_AWAY_S = 1.0
+"""How long to ask whether a broker is back: librdkafka says when all are gone, not when one has come."""
 REQUEST_TIMEOUT_S = 15.0
 """For committed offsets, watermarks and synchronous commits."""
 MISSING_TOPIC_S = 30.0
@@ -166,8 +168,12 @@ class KafkaSliceConsumer:
         if terminal is not None:
             raise explain(terminal, doing="connecting to the broker")
         if self._away_since_s is not None and time.monotonic() - self._away_since_s > AWAY_S:
-            assert self._away_error is not None
-            raise explain(self._away_error, doing="connecting to the broker")
+            try:
+                self._consumer.list_topics(timeout=STILL_AWAY_S)
+            except KafkaException:
+                assert self._away_error is not None
+                raise explain(self._away_error, doing="connecting to the broker") from None
+            self._away_since_s = None
 
     def _error(self, error: KafkaError) -> None:
         """Librdkafka's errors that belong to no message; called from its threads or from `poll`."""

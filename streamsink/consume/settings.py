@@ -24,7 +24,7 @@ DEFAULTS = {
     "max.poll.interval.ms": "300000",
     "socket.keepalive.enable": "true",
     "reconnect.backoff.max.ms": "5000",
-    "topic.metadata.refresh.interval.ms": "60000",
+    "topic.metadata.refresh.interval.ms": "15000",
     "allow.auto.create.topics": "false",
     "client.id": "streamsink",
 }

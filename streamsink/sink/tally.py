@@ -29,7 +29,8 @@ class Tally:
     def __init__(self, guarantee: str) -> None:
         self.guarantee = guarantee
         self.assigned = False
-        self.retrying = ""
+        self.broker_trouble = ""
+        self.store_trouble = ""
         self.records_total = 0
         self.bytes_total = 0
         self.bad_records_total = 0
@@ -43,7 +44,6 @@ class Tally:
 
     def polled(self, raw: RawSlice, bad: tuple[BadRecord, ...]) -> None:
         """A slice was taken."""
-        self.retrying = "" if self.retrying.startswith("broker") else self.retrying
         self.records_total += raw.rows.num_rows
         self.bytes_total += raw.value_bytes
         self.bad_records_total += len(bad)
@@ -54,7 +54,7 @@ class Tally:
 
     def stored(self, outcome: StoredObject) -> None:
         """An upload ended well: our object is stored, or another's was met."""
-        self.retrying = ""
+        self.store_trouble = ""
         about = outcome.description
         if isinstance(outcome.event, on.Conflict):
             self.objects_adopted_total += 1
@@ -98,7 +98,7 @@ class Tally:
                     layout_before=before,
                 )
             case do.Retrying(what, error, delay_s):
-                self.retrying = f"{what}: {error}"
+                self.store_trouble = f"{what}: {error}"
                 log.warning("failed, trying again", what=what, error=str(error), delay_s=round(delay_s, 2))
             case _:
                 raise AssertionError(effect)
@@ -120,7 +120,7 @@ class Tally:
             last_commit_ms=self.last_commit_ms,
             memory_bytes=machine.memory.bytes,
             rotations=dict(self._rotations),
-            retrying=self.retrying,
+            retrying="; ".join(text for text in (self.broker_trouble, self.store_trouble) if text),
             partitions={
                 name: _partition_snapshot(state, ends.get(name), paused=machine.paused)
                 for name, state in machine.partitions.items()

@@ -112,6 +112,8 @@ class SinkTask:
             try:
                 slices, ends = self.consumer.poll(timeout_s=self._poll_timeout_s())
                 broker_away_since_s = None
+                if slices or ends or self.machine.partitions:
+                    self.tally.broker_trouble = ""
             except TransientError as error:
                 now_s = time.monotonic()
                 broker_away_since_s = broker_away_since_s or now_s
@@ -152,9 +154,9 @@ class SinkTask:
         return min(POLL_S, max(0.0, deadline - time.time()))
 
     def _broker_away(self, error: TransientError, seconds: float) -> None:
-        if not self.tally.retrying:
-            log.warning("broker unreachable, trying again", error=error.message, hint=error.hint)
-        self.tally.retrying = str(error)
+        if not self.tally.broker_trouble:
+            log.warning("nothing can be read, trying again", error=error.message, hint=error.hint)
+        self.tally.broker_trouble = str(error)
         if seconds > self.config.upload_retry_timeout_ms / 1000:
             raise error
         time.sleep(BROKER_BACKOFF_S)

@@ -16,7 +16,7 @@ def archived_records(store: Store, topics_dir: str = "topics") -> dict[int, list
     for info in store.list(f"{topics_dir}/"):
         for row in object_rows(store, info.name):
             about = row["_kafka"]
-            value = about["value"] if "value" in about else row["value"]
+            value = about["value"] if "value" in about else row.get("value")
             headers = tuple((header["key"], header["value"]) for header in about["headers"])
             time_ms = None if about["timestamp"] is None else round(about["timestamp"].timestamp() * 1000)
             found[about["partition"]].append(
