@@ -223,3 +223,18 @@ def test_damaged_objects_are_refused_in_words(kind, codec):
     data = bytes(encoded.data)[:-7]
     with pytest.raises(TerminalError, match="x"):
         list(open_object(f"x{format_.extension}", data, encoded.sidecar).batches())
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec"), [(FormatKind.PARQUET, "none"), (FormatKind.PARQUET, "snappy"), (FormatKind.AVRO, "snappy")]
+)
+def test_a_value_changed_in_its_block_or_page_is_refused_by_its_checksum(kind, codec):
+    value = random.Random(1).randbytes(4000)
+    rows = pa.RecordBatch.from_pydict({"value": [value]})
+    format_ = make_format(Encoding(kind=kind, codec=codec), Rotation())
+    writer = format_.open(rows.schema, identity="x")
+    writer.append(rows)
+    data = bytearray(writer.finish({}).data)
+    data[data.index(value[1000:1100])] ^= 1
+    with pytest.raises(TerminalError, match=r"checksum|CRC"):
+        list(open_object(f"x{format_.extension}", bytes(data)).batches())

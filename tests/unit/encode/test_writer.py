@@ -161,3 +161,13 @@ def test_an_unknown_codec_is_refused_with_those_there_are():
     with pytest.raises(ConfigError, match="none of zstd, snappy"):
         make_format(Encoding(FormatKind.PARQUET, "xz"), Rotation())
     assert make_format(Encoding(FormatKind.AVRO, "zstd"), Rotation()).extension == ".avro"
+
+
+def test_a_limit_is_reached_by_what_was_encoded_and_not_by_an_estimate():
+    writer = make_format(Encoding(), Rotation(size_bytes=LIMIT_BYTES)).open(VALUES, identity="x")
+    for values in (incompressible(0, 150_000), incompressible(1, 150_000), compressible(0, 110_000)):
+        assert writer.size_bytes < LIMIT_BYTES
+        writer.append(pa.RecordBatch.from_arrays([pa.array(values, pa.binary())], schema=VALUES))
+        if writer.size_bytes < 310_000:
+            writer.flush()
+    assert writer.size_bytes < 320_000
