@@ -47,6 +47,30 @@ def test_help_is_there_in_a_blink():
     assert best_s < 1.0
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("bootstrap.servers: nowhere", "bootstrap.servers"),
+        ("listeners: https://127.0.0.1:1", "only http is served"),
+        ("group.id: us", "does not run distributed"),
+        ("a: {b: c}", "worker.yaml"),
+        ("sasl.password: ${env:NO_SUCH_VARIABLE}", "NO_SUCH_VARIABLE"),
+    ],
+)
+def test_a_workers_configuration_that_can_not_be_used_is_one_line_and_status_2(lines, said, tmp_path, capsys):
+    config = tmp_path / "worker.yaml"
+    config.write_text(f"{lines}\n")
+    assert run(["worker", "--config", str(config)]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_a_connectors_folder_that_is_not_there_is_wrong_usage(tmp_path, capsys):
+    assert run(["worker", "--connectors", str(tmp_path / "none")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
 def _timed(command):
     started = time.perf_counter()
     subprocess.run(command, capture_output=True, timeout=60, check=True)

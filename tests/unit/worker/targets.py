@@ -83,3 +83,7 @@ def hangs_in_silence(spec, stop, report):
 def exits_without_a_word(spec, stop, report):
     _sign(spec, "started")
     os._exit(3)
+
+
+def tells_its_secret(spec, stop, report):
+    raise TerminalError(f"denied to {spec.config['archive.option.secret_access_key']}")
