@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint lock clean
+.PHONY: demo test bench lint readme lock clean
 
 demo: $(VENV)/runtime
 	$(BIN)/streamsink demo $(if $(DIR),--dir $(DIR))
@@ -22,6 +22,10 @@ lint: $(VENV)/development
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell streamsink tests connectors.d README.md CHANGELOG.md Makefile
+
+# Makes README's configuration tables anew from the definitions.
+readme: $(VENV)/development
+	$(BIN)/python -m streamsink.config.tables README.md
 
 # Writes both lock files anew from pyproject.toml.
 lock: $(VENV)/bin/uv

@@ -1,0 +1,42 @@
+"""README.md's configuration tables, made from the definitions: `make readme`. Defines no key."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from streamsink.config.archive_keys import ARCHIVE_KEYS
+from streamsink.config.connector_keys import CONNECTOR_KEYS
+from streamsink.config.definition import ConfigKey
+
+BEGIN, END = "<!-- keys: made by `make readme` -->", "<!-- end of keys -->"
+
+
+def markdown(keys: Iterable[ConfigKey]) -> str:
+    """One table a group: key, default, meaning."""
+    parts = []
+    for group, members in groupby(keys, key=lambda key: key.group):
+        rows = "\n".join(_row(key) for key in members)
+        parts.append(f"**{group}**\n\n| key | default | what it does |\n|---|---|---|\n{rows}\n")
+    return "\n".join(parts)
+
+
+def _row(key: ConfigKey) -> str:
+    default = "required" if key.required else f"`{key.default_text}`" if key.default_text else ""
+    words = " ".join(key.documentation.split()).replace("|", "\\|")
+    return f"| `{key.name}` | {default} | {words} |"
+
+
+def with_tables(text: str) -> str:
+    """A text with everything between the two marks made anew."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    assert rest and END in rest, "the text has both marks"
+    return f"{before}{BEGIN}\n{markdown((*CONNECTOR_KEYS, *ARCHIVE_KEYS))}{END}{after}"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(with_tables(path.read_text()))
