@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from streamsink.config import aiven, content, rules
 from streamsink.config.clients import read_clients
-from streamsink.config.definition import Definition, Values, parse
+from streamsink.config.definition import NEAR_CUTOFF, Definition, Values, parse
 from streamsink.config.location import check_credentials, read_location
 from streamsink.config.profiles import CLASSES, NATIVE, ConnectorClass, find_class
 from streamsink.config.sink import Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
@@ -32,6 +32,10 @@ FREE_PREFIXES = (
     "predicates.",
 )
 """Of these, those whose names are made up by others: no defined key is ever meant."""
+
+PLUGIN_PREFIXES = ("key.converter.", "value.converter.", "header.converter.", "s3.credentials.provider.")
+PLUGIN_CUTOFF = 0.9
+"""Plugins name keys after these as they like; only a slip of the pen is taken for a defined key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ def _warn_of_unknown(values: Values) -> None:
     for key in values.raw:
         if key in values.definition or key.startswith(FREE_PREFIXES):
             continue
-        near = values.definition.near(key)
+        near = values.definition.near(key, PLUGIN_CUTOFF if key.startswith(PLUGIN_PREFIXES) else NEAR_CUTOFF)
         if near:
             values.warn(f"{key}: unknown key, is {near} meant?")
         elif not key.startswith(OPEN_PREFIXES):

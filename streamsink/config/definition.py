@@ -132,9 +132,9 @@ class Definition:
         """Every key's name, in order."""
         return tuple(self._keys)
 
-    def near(self, name: str) -> str:
+    def near(self, name: str, cutoff: float = NEAR_CUTOFF) -> str:
         """The known name most like an unknown one, "" where none is much alike."""
-        return next(iter(difflib.get_close_matches(name, self._keys, n=1, cutoff=NEAR_CUTOFF)), "")
+        return next(iter(difflib.get_close_matches(name, self._keys, n=1, cutoff=cutoff)), "")
 
     def read(self, raw: Mapping[str, str]) -> Values:
         """Parse every key; unusable values become problems, and their keys read as their defaults."""

@@ -115,7 +115,7 @@ _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Java's properties: `key=value`, `key: value`, comments, continued lines, escapes.
+    """Java's properties: `key=value`, `key: value`, comments, continued lines, escapes, values' trailing spaces kept.
 
     Raises:
         FlatMapError: A key is given twice, or an escape is wrong.
@@ -127,7 +127,7 @@ def parse_properties(text: str) -> dict[str, str]:
         key = _unescape(found[1], line)
         if key in flat:
             raise FlatMapError(f"{key} is given twice", line)
-        flat[key] = _unescape(logical[found.end() :], line).rstrip()
+        flat[key] = _unescape(logical[found.end() :], line)
     return flat
 
 
@@ -135,7 +135,7 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
     """Lines joined where they end in an odd number of backslashes, comments and empty ones left out."""
     lines: list[tuple[int, str]] = []
     pending: tuple[int, str] | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         stripped = line.lstrip()
         if pending is None and (not stripped or stripped[0] in "#!"):
             continue

@@ -87,7 +87,7 @@ def _login(done: Translation, text: str) -> None:
     if not text.strip():
         return
     module = text.split(maxsplit=1)[0].rpartition(".")[2]
-    options = {name: _unquoted(value) for name, value in _QUOTED.findall(text)}
+    options = jaas_options(text)
     match module:
         case "PlainLoginModule" | "ScramLoginModule" if "username" in options and "password" in options:
             done.properties |= {"sasl.username": options["username"], "sasl.password": options["password"]}
@@ -104,6 +104,11 @@ def _login(done: Translation, text: str) -> None:
                 "PlainLoginModule and ScramLoginModule with username and password, OAuthBearerLoginModule with clientId"
             )
             done.problems.append(("sasl.jaas.config", f"can't be used: only {known} and clientSecret are understood"))
+
+
+def jaas_options(text: str) -> dict[str, str]:
+    """The options of a JAAS line, unquoted."""
+    return {name: _unquoted(value) for name, value in _QUOTED.findall(text)}
 
 
 def _unquoted(value: str) -> str:

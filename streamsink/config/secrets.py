@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from streamsink.config.definition import KeyType
 from streamsink.config.flat import FlatMapError, parse_properties
+from streamsink.config.java_clients import jaas_options
 from streamsink.config.profiles import CLASSES
 from streamsink.config.store_keys import OPTIONS
 from streamsink.config.worker_keys import WORKER_KEYS
@@ -24,7 +25,7 @@ PROVIDERS = ("env", "file", "directory")
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z][\w-]*):([^}]*)\}")
 _USER_IN_URL = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)(?=@)")
-_PASSWORD_IN_JAAS = re.compile(r"""\b(?:password|clientSecret|secret)\s*=\s*["']?((?:\\.|[^"';\\])+)""", re.IGNORECASE)
+_JAAS_SECRETS = frozenset({"password", "clientsecret", "secret"})
 
 _DEFINED = [*(key for one in CLASSES for key in one.definition), *(key for keys in OPTIONS.values() for key in keys)]
 _SECRET_KEYS = frozenset(key.name for key in (*_DEFINED, *WORKER_KEYS) if key.type is KeyType.PASSWORD)
@@ -143,7 +144,8 @@ def secret_values(resolved: Mapping[str, str]) -> set[str]:
     for key, value in resolved.items():
         if is_secret(key):
             found.add(value.strip())
-            found.update(_PASSWORD_IN_JAAS.findall(value))
+            options = jaas_options(value) if key.endswith("jaas.config") else {}
+            found.update(text for name, text in options.items() if name.lower() in _JAAS_SECRETS)
         found.update(match[2] for match in _USER_IN_URL.finditer(value))
     return found - {"", HIDDEN}
 

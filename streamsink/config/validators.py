@@ -117,12 +117,14 @@ def value_schema(value: Value) -> str:
         schema = json.loads(text)
     except ValueError as error:
         return f"is not JSON: {error}"
+    except RecursionError:
+        return "is nested too deeply"
     if not isinstance(schema, dict) or schema.get("type") != "struct":
         return 'must be a schema of {"type":"struct","fields":[...]}'
     fields = schema.get("fields")
     if not isinstance(fields, list) or not fields:
         return "has no fields"
-    if not all(isinstance(one, dict) and one.get("field") and one.get("type") for one in fields):
+    if not all(isinstance(one, dict) and isinstance(one.get("field"), str) and one.get("type") for one in fields):
         return 'has a field without "field" (its name) or "type"'
     names = [one["field"] for one in fields]
     return "" if len(set(names)) == len(names) else "has two fields of one name"

@@ -46,7 +46,7 @@ BASIC_KEYS = grouped(
             check.between(1, 65535),
         ),
         ConfigKey(
-            "rest.advertised.listener", KeyType.STRING, "", "http or https: how others reach REST.", Importance.LOW
+            "rest.advertised.listener", KeyType.STRING, "", "How others reach REST: http or https.", Importance.LOW
         ),
         ConfigKey(
             "key.converter",

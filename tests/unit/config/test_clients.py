@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pytest
+
+from streamsink.config.clients import worker_client_properties
+from streamsink.config.connector import parse_sink, validate_sink
+from streamsink.config.java_clients import translate
+
+
+def test_a_connector_reads_as_the_group_that_connect_would(native):
+    config, _ = parse_sink(native(), {"bootstrap.servers": "b:1", "consumer.group.id": "x", "group.id": "workers"})
+    assert config.consumer == {
+        "bootstrap.servers": "b:1",
+        "group.id": "connect-logs",
+        "client.id": "connector-consumer-logs",
+    }
+    assert config.producer == {"bootstrap.servers": "b:1", "client.id": "connector-producer-logs"}
+
+
+def test_a_connector_may_choose_its_group(native):
+    config, _ = parse_sink(native(consumer__override__group__id="mine"), {})
+    assert config.consumer["group.id"] == "mine"
+
+
+def test_connector_goes_over_worker_and_each_kind_of_client_has_its_own(native):
+    worker = {
+        "bootstrap.servers": "b:1",
+        "consumer.fetch.min.bytes": "1",
+        "producer.linger.ms": "2",
+        "security.protocol": "SASL_SSL",
+        "consumer.session.timeout.ms": "9",
+        "session.timeout.ms": "10000",
+    }
+    config, _ = parse_sink(
+        native() | {"consumer.override.fetch.min.bytes": "3", "producer.override.acks": "all"}, worker
+    )
+    assert config.consumer["fetch.min.bytes"] == "3"
+    assert config.consumer["session.timeout.ms"] == "9"
+    assert config.consumer["security.protocol"] == "SASL_SSL"
+    assert "linger.ms" not in config.consumer
+    assert config.producer["linger.ms"] == "2"
+    assert config.producer["acks"] == "all"
+    assert "session.timeout.ms" not in config.producer
+
+
+@pytest.mark.parametrize("module", ["plain.PlainLoginModule", "scram.ScramLoginModule"])
+def test_javas_login_becomes_user_and_password(module):
+    text = f'org.apache.kafka.common.security.{module} required username="ada" password="a\\"b;c=d e" ;'
+    done = translate({"sasl.jaas.config": text, "sasl.mechanism": "PLAIN"})
+    assert done.properties == {"sasl.username": "ada", "sasl.password": 'a"b;c=d e', "sasl.mechanism": "PLAIN"}
+
+
+def test_javas_oauth_login_becomes_oidc():
+    text = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId='i' clientSecret='s' scope='c';"
+    done = translate({"sasl.jaas.config": text, "sasl.oauthbearer.token.endpoint.url": "https://x"})
+    assert done.properties == {
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": "i",
+        "sasl.oauthbearer.client.secret": "s",
+        "sasl.oauthbearer.scope": "c",
+        "sasl.oauthbearer.token.endpoint.url": "https://x",
+    }
+
+
+def test_a_login_that_cannot_be_read_is_told_without_its_secrets():
+    done = translate({"sasl.jaas.config": 'com.example.Login required password="hush";'})
+    ((key, wrong),) = done.problems
+    assert key == "sasl.jaas.config"
+    assert "hush" not in wrong
+
+
+def test_a_connectors_login_replaces_the_workers_in_whichever_form(native):
+    worker = {"sasl.username": "worker", "sasl.password": "w"}
+    jaas = 'a.b.ScramLoginModule required username="ada" password="p";'
+    config, _ = parse_sink(native(consumer__override__sasl__jaas__config=jaas), worker)
+    assert (config.consumer["sasl.username"], config.consumer["sasl.password"]) == ("ada", "p")
+    assert config.producer["sasl.username"] == "worker"
+
+
+def test_pem_stores_become_files_of_certificates():
+    done = translate(
+        {
+            "ssl.truststore.location": "/ca.pem",
+            "ssl.truststore.password": "unused",
+            "ssl.keystore.location": "/me",
+            "ssl.keystore.type": "PEM",
+            "ssl.key.password": " k ",
+            "ssl.endpoint.identification.algorithm": "",
+        }
+    )
+    assert done.properties == {
+        "ssl.ca.location": "/ca.pem",
+        "ssl.certificate.location": "/me",
+        "ssl.key.location": "/me",
+        "ssl.key.password": " k ",
+        "ssl.endpoint.identification.algorithm": "none",
+    }
+    assert not done.problems
+
+
+def test_pkcs12_is_kept_and_java_keystores_are_refused():
+    done = translate({"ssl.keystore.location": "/me.p12", "ssl.keystore.password": "p"})
+    assert done.properties == {"ssl.keystore.location": "/me.p12", "ssl.keystore.password": "p"}
+    refused = translate({"ssl.keystore.location": "/me", "ssl.truststore.location": "/ca.p12"})
+    assert [key for key, _ in refused.problems] == ["ssl.truststore.location", "ssl.keystore.location"]
+
+
+def test_what_only_java_knows_is_left_out_with_a_warning(native):
+    raw = native() | {"consumer.override.max.poll.records": "5", "consumer.override.fetch.max.wait.ms": "7"}
+    worker = {"consumer.key.deserializer": "x"}
+    report = validate_sink(raw, worker)
+    assert report.config is not None
+    assert report.config.consumer["fetch.wait.max.ms"] == "7"
+    assert not {"max.poll.records", "key.deserializer", "fetch.max.wait.ms"} & set(report.config.consumer)
+    assert "consumer.override.max.poll.records: left out, use poll.records.max" in report.warnings
+    assert any(warning.startswith("key.deserializer, of the worker") for warning in report.warnings)
+
+
+@pytest.mark.parametrize(("policy", "refused"), [("None", 2), ("Principal", 1), ("All", 0)])
+def test_the_workers_policy_says_what_connectors_may_override(native, policy, refused):
+    raw = native() | {"consumer.override.fetch.min.bytes": "5", "consumer.override.security.protocol": "SSL"}
+    report = validate_sink(raw, {"connector.client.config.override.policy": policy})
+    assert len(report.problems) == refused
+
+
+def test_the_workers_own_clients_log_in_too():
+    worker = {"bootstrap.servers": "b:1", "security.protocol": "SSL", "ssl.ca.location": "/ca", "group.id": "g"}
+    assert worker_client_properties(worker).properties == {
+        "bootstrap.servers": "b:1",
+        "security.protocol": "SSL",
+        "ssl.ca.location": "/ca",
+    }
