@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,9 +126,13 @@ def cat(
         if json:
             views.print_json({"rows": [orjson.Fragment(line) for lines in found for line in lines.splitlines()]})
             return 0
-        for lines in found:
-            sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+        try:
+            for lines in found:
+                sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Whoever read has seen enough (`| head`); what Python flushes at its exit goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -69,6 +69,14 @@ def test_cat_prints_rows_as_json_lines(archive):
     assert len(json.loads(run("cat", archive.as_uri(), "--limit", "3", "--json").stdout)["rows"]) == 3
 
 
+def test_cat_ends_quietly_when_its_reader_has_seen_enough(tmp_path):
+    put(LocalStore(tmp_path), range(5000))
+    line = f"{sys.executable} -m streamsink archive cat {tmp_path.as_uri()}/topics | head -n 1"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize(("option", "program"), [((), "sha256sum"), (("--md5",), "md5sum")])
 def test_sums_are_what_the_systems_own_programs_check(archive, option, program):
     lines = run("sums", archive.as_uri(), *option).stdout
