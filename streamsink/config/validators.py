@@ -115,10 +115,8 @@ def value_schema(value: Value) -> str:
         return ""
     try:
         schema = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"is not JSON: {error}"
-    except RecursionError:
-        return "is nested too deeply"
     if not isinstance(schema, dict) or schema.get("type") != "struct":
         return 'must be a schema of {"type":"struct","fields":[...]}'
     fields = schema.get("fields")

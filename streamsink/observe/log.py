@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -84,9 +85,11 @@ def _rendering(*, terminal: bool, redactor: Redacts | None) -> list[Processor]:
 
 
 def _to_json(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode(
-        "utf-8", "replace"
-    )
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
+    except TypeError:
+        # Lone surrogates, as in names of files that are not UTF-8, and numbers past 64 bits are beyond orjson.
+        return json.dumps(event, default=str, skipkeys=True)
 
 
 def _install(handler: logging.Handler, level: int) -> None:

@@ -51,7 +51,7 @@ def test_javas_login_becomes_user_and_password(module):
 
 
 def test_javas_oauth_login_becomes_oidc():
-    text = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId='i' clientSecret='s' scope='c';"
+    text = "a.b.OAuthBearerLoginModule required clientId='i' clientSecret='s' scope='c';"
     done = translate({"sasl.jaas.config": text, "sasl.oauthbearer.token.endpoint.url": "https://x"})
     assert done.properties == {
         "sasl.oauthbearer.method": "oidc",

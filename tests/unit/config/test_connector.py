@@ -552,34 +552,11 @@ def test_options_of_stores_are_the_ones_that_stores_take(native, scheme, known):
     assert config.archive_options == options
 
 
-TEXTS = [
-    "",
-    " ",
-    "-1",
-    "0",
-    "7",
-    "true",
-    "json",
-    "columns",
-    "both",
-    "raw",
-    "avro",
-    "time",
-    "Wallclock",
-    "required",
-    "(",
-]
-TEXTS += [
-    "s3://b:99999999/x",
-    "http://[",
-    "a..b",
-    ",",
-    "'",
-    "\x00",
-    "\ud800",
-    "9" * 25,
+TEXTS = (
+    *("", " ", "-1", "0", "7", "9" * 25, "true", "json", "columns", "both", "raw", "avro", "time", "Wallclock"),
+    *("required", "(", "s3://b:99999999/x", "http://[", "a..b", ",", "'", "\x00", "\ud800"),
     '{"type":"struct","fields":[1]}',
-]
+)
 
 
 @settings(max_examples=300, deadline=None)

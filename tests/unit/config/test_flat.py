@@ -6,7 +6,10 @@ from streamsink.config.flat import FlatMapError, parse_json, parse_properties, p
 
 
 def test_yaml_values_stay_as_they_are_written():
-    text = "a: yes\nb: on\nc: 1_000\nd: 0123\ne: null\nf: ~\ng:\nh: 1.50\ni: 2026-11-22\nj: 0x1F\nk: 'x: y'\nl: \"a\\tb\"\n"
+    text = (
+        "a: yes\nb: on\nc: 1_000\nd: 0123\ne: null\nf: ~\ng:\nh: 1.50\n"
+        "i: 2026-11-22\nj: 0x1F\nk: 'x: y'\nl: \"a\\tb\"\n"
+    )
     assert parse_yaml(text) == {
         "a": "yes",
         "b": "on",
@@ -112,6 +115,10 @@ def test_what_ends_a_property_is_kept_unless_it_ends_the_line():
         "blank": " ",
         "split": "a\u2028b\x0cc",
     }
+
+
+def test_only_line_ends_end_a_property():
+    assert parse_properties("a=1\x0b2\u20283\r\nb=4\rc=5") == {"a": "1\x0b2\u20283", "b": "4", "c": "5"}
 
 
 @pytest.mark.parametrize(("text", "line"), [("a=1\n\nb=2\na=3\n", 4), ("x=\\\n1\na=\\u12\n", 3)])
