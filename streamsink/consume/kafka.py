@@ -20,9 +20,10 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from streamsink.consume.failures import AWAY, FENCED, explain
 from streamsink.consume.protocol import CommittedOffset, PolledEnd, RebalanceListener
+from streamsink.consume.quiet import librdkafka_log
 from streamsink.consume.settings import consumer_settings, start_at_end
 from streamsink.consume.slices import group_messages, raw_slice
-from streamsink.errors import TerminalError, TransientError
+from streamsink.errors import StreamsinkError, TerminalError, TransientError
 from streamsink.record import RawSlice, TopicPartition
 
 STILL_AWAY_S = 1.0
@@ -79,7 +80,7 @@ class KafkaSliceConsumer:
         config: dict[str, Any] = {**settings, "error_cb": self._error, "on_commit": self._on_commit}
         self._waiting: list[tuple[Mapping[TopicPartition, CommittedOffset], Done]] = []
         try:
-            self._consumer = Consumer(config, logger=logging.getLogger("streamsink.librdkafka"))
+            self._consumer = Consumer(config, logger=librdkafka_log())
         except KafkaException as error:
             raise TerminalError(
                 f"the consumer can't be made: {error.args[0].str()}", hint="look at consumer.*"
@@ -91,18 +92,22 @@ class KafkaSliceConsumer:
         )
 
     def poll(self, *, timeout_s: float) -> tuple[list[RawSlice], list[PolledEnd]]:
-        """See `SliceConsumer.poll`."""
+        """See `SliceConsumer.poll`.
+
+        What went wrong while consuming is raised by the next call, so that the records that came with it aren't lost.
+        """
+        if self._raised is not None:
+            raised, self._raised = self._raised, None
+            raise raised
         try:
             messages = self._consumer.consume(self._poll_records_max, timeout_s)
         except KafkaException as error:
             raise explain(error.args[0], doing="polling") from error
-        if self._raised is not None:
-            raised, self._raised = self._raised, None
-            raise raised
         ends: list[PolledEnd] = []
         records = messages
         if any(map(_ERROR, messages)):
-            records = [message for message in messages if message.error() is None or self._event(message, ends)]
+            records = [message for message in messages if message.error() is None]
+            self._take_events([message for message in messages if message.error() is not None], ends)
         if messages:
             self._away_since_s = None
         slices = [self._slice(partition, group) for partition, group in group_messages(records).items()]
@@ -121,7 +126,14 @@ class KafkaSliceConsumer:
         self._next[partition] = slice_.next_offset
         return slice_
 
-    def _event(self, message: Message, ends: list[PolledEnd]) -> bool:
+    def _take_events(self, messages: list[Message], ends: list[PolledEnd]) -> None:
+        for message in messages:
+            try:
+                self._event(message, ends)
+            except StreamsinkError as error:
+                self._raised = self._raised or error
+
+    def _event(self, message: Message, ends: list[PolledEnd]) -> None:
         """What is not a record: the end of a partition, or an error."""
         error = message.error()
         assert error is not None
@@ -139,7 +151,6 @@ class KafkaSliceConsumer:
                 self._error(error)
             case _:
                 raise explain(error, doing=f"reading {topic}-{partition}")
-        return False
 
     def _missing(self, topic: str, error: KafkaError) -> None:
         since_s = self._missing_since_s.setdefault(topic, time.monotonic())

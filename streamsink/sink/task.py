@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -14,7 +14,7 @@ from streamsink.consume.protocol import CommittedOffset, SliceConsumer
 from streamsink.errors import StreamsinkError, TerminalError, TransientError
 from streamsink.observe.points import Point, reached
 from streamsink.observe.snapshot import TaskSnapshot
-from streamsink.record import RawSlice, TopicPartition
+from streamsink.record import BadRecord, RawSlice, TopicPartition
 from streamsink.sink import effects as do
 from streamsink.sink import events as on
 from streamsink.sink.dead_letter import DeadLetterTopic
@@ -202,10 +202,22 @@ class SinkTask:
         for part in cut_slice(raw, self._slice_bytes_max):
             polled, bad = self._sorter.sort(part, now_ms=int(time.time() * 1000))
             reached(Point.DECODED)
-            if bad and self._dead_letters is not None:
-                self._dead_letters.send(bad)
+            if bad:
+                self._put_aside(bad)
             self.tally.polled(part, bad)
             self._tell(polled)
+
+    def _put_aside(self, bad: Sequence[BadRecord]) -> None:
+        """Connect's `errors.log.*` and dead letter topic; record contents are never logged."""
+        errors = self.config.errors
+        if errors.log:
+            for record in bad:
+                where = {"topic": record.topic_partition.topic, "partition": record.topic_partition.partition}
+                about = {**where, "offset": record.offset, "timestamp_ms": record.timestamp_ms}
+                told = about if errors.log_messages else {}
+                log.warning("record left out", stage=record.stage, error=record.error, **told)
+        if self._dead_letters is not None:
+            self._dead_letters.send(bad)
 
     def _tick(self) -> None:
         deadline = self.machine.next_deadline()
