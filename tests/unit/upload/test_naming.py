@@ -25,6 +25,11 @@ def test_names_are_read_back(topic, suffix, naming):
     assert parse_name(name, naming) == ParsedName(topic, "f=a/dt=1", 2, 77, suffix, ".json.gz")
 
 
+def test_a_topic_named_as_its_folders_is_read_back():
+    name = object_name(Naming(), "topics", "partition=0/topics", 0, 5, ".avro")
+    assert parse_name(name) == ParsedName("topics", "partition=0/topics", 0, 5, "", ".avro")
+
+
 @pytest.mark.parametrize(
     "name", ["", "x", "topics/logs/readme.txt", "other/logs+0+1.avro", "logs/logs+0.avro", "logs/logs+a+1.avro"]
 )

@@ -133,3 +133,11 @@ def test_manifests_are_read_back_and_writing_one_twice_changes_nothing(unique):
 def test_urls_and_options_that_make_no_sense_are_refused_in_words(url, options, told):
     with pytest.raises(ConfigError, match=told):
         open_store(url, options)
+
+
+def test_a_damaged_manifest_costs_only_its_own_lines(unique):
+    store = MemoryStore(unique)
+    entry = sealed(b"a")
+    name = write_manifest(store, [entry])
+    store.create(f"{name}-more.jsonl", b'not json\n[]\n{"name": "x"}\n', {})
+    assert list(read_manifest(store)) == [entry]
