@@ -24,7 +24,8 @@ def markdown(keys: Iterable[ConfigKey]) -> str:
 
 
 def _row(key: ConfigKey) -> str:
-    default = "required" if key.required else f"`{key.default_text}`" if key.default_text else ""
+    written = (key.default_text or "").replace("\n", "\\n")
+    default = "required" if key.required else f"`{written}`" if written else ""
     words = " ".join(key.documentation.split()).replace("|", "\\|")
     return f"| `{key.name}` | {default} | {words} |"
 
@@ -33,7 +34,8 @@ def with_tables(text: str) -> str:
     """A text with everything between the two marks made anew."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    assert rest and END in rest, "the text has both marks"
+    assert BEGIN in text, "the text has the first mark"
+    assert END in rest, "the text has the second mark"
     return f"{before}{BEGIN}\n{markdown((*CONNECTOR_KEYS, *ARCHIVE_KEYS))}{END}{after}"
 
 
