@@ -71,6 +71,7 @@ def open_store(url: str, options: Mapping[str, str]) -> Store:
         ConfigError: Unknown scheme or option, no bucket, a value that can't be used.
     """
     scheme, bucket, prefix = _parts(url)
+    options = {key: value for key, value in options.items() if value}
     match scheme:
         case "file":
             _check(options, {})
@@ -169,7 +170,7 @@ def _timeout_s(options: Mapping[str, str]) -> float:
 
 
 def _config(options: Mapping[str, str], known: Mapping[str, str]) -> dict[str, Any]:
-    return {known[key]: value for key, value in options.items() if known.get(key) and value}
+    return {known[key]: value for key, value in options.items() if known.get(key)}
 
 
 def _check(options: Mapping[str, str], known: Mapping[str, str]) -> None:

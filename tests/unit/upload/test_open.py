@@ -18,6 +18,7 @@ KEYS = {"access_key_id": "id", "secret_access_key": "secret", "region": "eu-cent
         ("memory://demo", {}, MemoryStore),
         ("s3://bucket", KEYS, ObjectStore),
         ("s3://bucket/a/b", {**KEYS, "endpoint": "http://127.0.0.1:9000", "timeout_s": "7.5"}, ObjectStore),
+        ("s3://bucket", {**KEYS, "timeout_s": "", "path_style": "", "endpoint": ""}, ObjectStore),
         ("gs://bucket/archive", {"endpoint": "http://127.0.0.1:1", "allow_http": "true"}, ObjectStore),
         ("az://container", {"account_name": "a", "account_key": "a2V5"}, ObjectStore),
     ],
