@@ -23,6 +23,10 @@ def read_clients(values: Values, worker: Mapping[str, str]) -> tuple[dict[str, s
     producer = _properties(values, worker, "producer")
     group = values.raw.get("consumer.override.group.id", "").strip()
     consumer["group.id"] = group or f"connect-{name}"
+    if consumer.get("group.instance.id", "").strip() and values.whole("tasks.max") > 1:
+        values.problem(
+            "consumer.override.group.instance.id", "tasks would drive each other out: leave it out, or tasks.max=1"
+        )
     consumer.setdefault("client.id", f"connector-consumer-{name}")
     producer.setdefault("client.id", f"connector-producer-{name}")
     return consumer, producer

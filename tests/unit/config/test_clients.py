@@ -130,3 +130,10 @@ def test_the_workers_own_clients_log_in_too():
         "security.protocol": "SSL",
         "ssl.ca.location": "/ca",
     }
+
+
+def test_a_static_member_cannot_be_several_tasks(native):
+    raw = native(consumer__override__group__instance__id="pod-0")
+    assert validate_sink(raw, {}).problems == ()
+    (problem,) = validate_sink(raw | {"tasks.max": "2"}, {}).problems
+    assert problem.key == "consumer.override.group.instance.id"
