@@ -137,3 +137,12 @@ def test_a_static_member_cannot_be_several_tasks(native):
     assert validate_sink(raw, {}).problems == ()
     (problem,) = validate_sink(raw | {"tasks.max": "2"}, {}).problems
     assert problem.key == "consumer.override.group.instance.id"
+
+
+def test_a_worker_login_that_cannot_be_read_does_not_matter_where_the_connector_has_its_own(native):
+    worker = {"sasl.jaas.config": "com.example.Login required;"}
+    own = {
+        f"{kind}.override.{key}": "x" for kind in ("consumer", "producer") for key in ("sasl.username", "sasl.password")
+    }
+    assert [problem.key for problem in validate_sink(native(), worker).problems] == ["sasl.jaas.config"]
+    assert validate_sink(native() | own, worker).problems == ()
