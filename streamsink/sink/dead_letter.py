@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from streamsink.consume.quiet import librdkafka_log
 from streamsink.errors import TerminalError, TransientError
 from streamsink.record import BadRecord
 
@@ -48,10 +49,15 @@ class DeadLetterTopic:
         self._connector = connector
         self._task_id = task_id
         self._failed: KafkaError | None = None
-        settings: dict[str, str | int] = {"linger.ms": 20, "enable.idempotence": "true", **properties}
+        settings: dict[str, str | int] = {
+            "linger.ms": 20,
+            "reconnect.backoff.max.ms": 5000,
+            "enable.idempotence": "true",
+            **properties,
+        }
         try:
             self._make_topic(properties, replication_factor)
-            self._producer = Producer(settings)
+            self._producer = Producer(settings, logger=librdkafka_log())
         except KafkaException as error:
             raise self._explain(error.args[0]) from error
 
@@ -121,7 +127,7 @@ class DeadLetterTopic:
         return [(f"{PREFIX}{key}", str(value).encode()) for key, value in values.items()]
 
     def _make_topic(self, properties: Mapping[str, str], replication_factor: int) -> None:
-        admin = AdminClient(dict(properties))
+        admin = AdminClient(dict(properties), logger=librdkafka_log())
         if self._topic in admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics:
             return
         wanted = NewTopic(self._topic, num_partitions=1, replication_factor=replication_factor)
@@ -138,6 +144,4 @@ class DeadLetterTopic:
             return TerminalError(message, hint=hint)
         if error.retriable() or error.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:  # noqa: SLF001
             return TransientError(message, hint="is the broker up?")
-        return TerminalError(
-            message, hint="the user needs WRITE on this topic, or CREATE where it is missing"
-        )
+        return TerminalError(message, hint="the user needs WRITE on this topic, or CREATE where it is missing")
