@@ -1,4 +1,4 @@
-"""Values every stage shares: topic partitions, slices of raw records, and the columns they have. Pure: no I/O, no clock."""
+"""Values every stage shares: topic partitions, slices of records, and the columns they have. Pure."""
 
 from __future__ import annotations
 

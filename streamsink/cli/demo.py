@@ -1,4 +1,4 @@
-"""`streamsink demo`: topic to verified archive in one process, on librdkafka's own mock cluster. For people to watch."""
+"""`streamsink demo`: topic to verified archive in one process, on librdkafka's mock cluster. For people to watch."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def demo(*, dir: Path | None = None) -> int:  # noqa: A002 - the option's name i
     _compare(archive / "topics" / TOPIC, sent)
     console.print(f"Done in {time.monotonic() - began:.0f} s. The archive is yours to look at:\n")
     console.print(f"   streamsink archive ls {url} --objects")
-    console.print(f"   duckdb -c \"select status, count(*) from '{archive}/topics/**/*.parquet' group by all\"")
+    objects = f"{archive}/topics/**/*.parquet"
+    console.print(f"   duckdb -c \"select status, count(*) from '{objects}' group by all\"")
     console.print("   a real topic: write one file into connectors.d and run streamsink worker (see README)")
     return 0
 
@@ -83,7 +84,7 @@ def _say(step: int, text: str) -> None:
 
 @contextmanager
 def _mock_cluster() -> Iterator[tuple[Producer, str]]:
-    """librdkafka's mock cluster; it lives as long as the producer."""
+    """Librdkafka's mock cluster; it lives as long as the producer."""
     producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "linger.ms": 5, "log_level": 2})
     broker = next(iter(producer.list_topics(timeout=10).brokers.values()))
     yield producer, f"{broker.host}:{broker.port}"
@@ -193,7 +194,11 @@ def _query(folder: Path) -> None:
     table = ds.dataset(folder, format="parquet").to_table(
         columns=["path", "status", "ms"], filter=pc.field("status") >= 500
     )
-    worst = table.group_by("path").aggregate([("status", "count"), ("ms", "mean")]).sort_by([("status_count", "descending")])
+    worst = (
+        table.group_by("path")
+        .aggregate([("status", "count"), ("ms", "mean")])
+        .sort_by([("status_count", "descending")])
+    )
     for row in worst.slice(0, 4).to_pylist():
         console.print(f"      {row['path']:<12} {row['status_count']:>4} errors, {row['ms_mean']:.0f} ms on average")
     console.print()
@@ -224,4 +229,3 @@ def _compare(folder: Path, sent: Sent) -> None:
         if list(found) != wanted:
             raise TerminalError(f"partition {partition} differs from what was produced", hint="please report this")
     _say(7, f"Key, value and timestamp of all {RECORDS:,} records equal what was produced, byte for byte.\n")
-

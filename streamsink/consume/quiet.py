@@ -1,4 +1,4 @@
-"""librdkafka's own log, one line of a kind a minute: while a broker is away it has one every 50 ms. Changes no level."""
+"""librdkafka's log, one line of a kind a minute: while a broker is away it has one every 50 ms. Changes no level."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def main() -> int:
         records += sum(len(rows) for rows in world.stored.values())
     seconds = time.monotonic() - began
     total = asked.seeds * asked.steps
-    print(f"{asked.seeds} histories, {total:,} steps, {records:,} records in {objects:,} objects, {seconds:.1f} s: no law broken")
+    stored = f"{records:,} records in {objects:,} objects"
+    print(f"{asked.seeds} histories, {total:,} steps, {stored}, {seconds:.1f} s: no law broken")
     return 0
 
 

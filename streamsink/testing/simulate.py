@@ -1,4 +1,4 @@
-"""Random histories from a seed: `simulate` runs one and checks every law after every step. The seed is the only dice."""
+"""Random histories from a seed: `simulate` runs one and checks every law after every step. The seed is all dice."""
 
 from __future__ import annotations
 

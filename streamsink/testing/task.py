@@ -1,4 +1,4 @@
-"""A sink task in a simulation: carries out its machine's effects on the simulated broker and store. No I/O, no clock."""
+"""A sink task in a simulation: carries out its machine's effects on a simulated broker and store. No I/O, no clock."""
 
 from __future__ import annotations
 

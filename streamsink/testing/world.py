@@ -1,4 +1,4 @@
-"""A world to run sink tasks in: broker, store, clock, members that crash and come back. Every choice comes from outside.
+"""A world to run sink tasks in: broker, store, clock, members that crash and come back. Every choice is made outside.
 
 Fault model. Any task may crash at any moment, its uploads in flight may still arrive. A partition may move to another
 member while the one before does not know (a zombie), until a commit of it is refused. Uploads and commits may fail
@@ -28,7 +28,7 @@ RECORDS_POLLED_MAX = 6
 class WorldSettings:
     """What a history is run with."""
 
-    rotation: Rotation = Rotation(flush_size=7, size_bytes=120, age_ms=60_000)
+    rotation: Rotation
     partitions: int = 2
     memory_bytes_max: int = 1_600
     atomic: bool = True

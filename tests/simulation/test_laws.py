@@ -3,7 +3,14 @@
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from streamsink.config.sink import Rotation, RotationScope
 from streamsink.testing.broker import SimRecord
@@ -21,7 +28,11 @@ rotations = st.builds(
     files_open_max=st.sampled_from([None, 2]),
 )
 records = st.none() | st.builds(
-    SimRecord, st.sampled_from("abc"), st.sampled_from(["v1", "v1", "v2", "tag1"]), st.integers(0, 150), st.integers(1, 29)
+    SimRecord,
+    st.sampled_from("abc"),
+    st.sampled_from(["v1", "v1", "v2", "tag1"]),
+    st.integers(0, 150),
+    st.integers(1, 29),
 )
 faults = st.sampled_from(["", "", "before", "after"])
 choices = st.integers(0, 7)

@@ -1,5 +1,6 @@
 """Each rule of the sink, broken once: some law must notice, or the laws prove nothing."""
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -75,7 +76,7 @@ def conflict_taken_for_our_own(patch):
 @mutation("every_record_stored_once", "object_covers_its_range", "never_commits_past_unstored")
 def adopted_records_not_dropped(patch):
     def keep_all(lane, last_offset):
-        first, *rest = lane.files()
+        first = next(lane.files())
         return Takeover(stored=[first], surrendered=[])
 
     patch.setattr(partition_state, "take_over", keep_all)
@@ -160,7 +161,8 @@ def another_layout_accepted_without_a_drain(patch):
 @mutation("every_record_stored_once", "replay_equals_topic")
 def drained_is_claimed_while_files_are_open(patch):
     original = CommitMetadata.encode
-    patch.setattr(CommitMetadata, "encode", lambda self: original(CommitMetadata(self.layout, self.ahead, drained=True)))
+    drained = lambda self: original(CommitMetadata(self.layout, self.ahead, drained=True))  # noqa: E731
+    patch.setattr(CommitMetadata, "encode", drained)
 
 
 @mutation("order_kept_within_object")
@@ -169,9 +171,7 @@ def rows_of_a_file_reversed(patch):
 
     def object_of(self, file_id):
         item = original(self, file_id)
-        return type(item)(
-            item.name, item.writer, item.topic_partition, item.lane, item.first_offset, item.last_offset, item.rows[::-1]
-        )
+        return dataclasses.replace(item, rows=item.rows[::-1])
 
     patch.setattr(SimTask, "object_of", object_of)
 
