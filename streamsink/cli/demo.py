@@ -72,8 +72,7 @@ def demo(*, dir: Path | None = None) -> int:  # noqa: A002 - the option's name i
     _compare(archive / "topics" / TOPIC, sent)
     console.print(f"Done in {time.monotonic() - began:.0f} s. The archive is yours to look at:\n")
     console.print(f"   streamsink archive ls {url} --objects")
-    objects = f"{archive}/topics/**/*.parquet"
-    console.print(f"   duckdb -c \"select status, count(*) from '{objects}' group by all\"")
+    console.print(f"   duckdb -c \"from '{archive}/topics/**/*.parquet' limit 10\"")
     console.print("   a real topic: write one file into connectors.d and run streamsink worker (see README)")
     return 0
 

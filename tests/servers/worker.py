@@ -85,7 +85,7 @@ class WorkerServer:
         return status
 
     def get(self, path: str) -> object:
-        """A GET's JSON; None where the worker doesn't answer or says 4xx or 5xx."""
+        """The JSON of a GET; None where the worker doesn't answer or says 4xx or 5xx."""
         try:
             with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as answer:
                 body = answer.read()
