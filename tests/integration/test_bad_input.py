@@ -1,5 +1,6 @@
 """What goes wrong in practice: one clear line with a hint, nothing lost, and recovery by itself where that can be."""
 
+import os
 import subprocess
 
 import pytest
@@ -23,7 +24,7 @@ def worker(kafka, tmp_path):
 def produce(kafka, topic, count, value=b"value"):
     producer = kafka.producer()
     for _ in range(count):
-        producer.produce(topic, value, partition=0)
+        producer.produce(topic, value() if callable(value) else value, partition=0)
     assert producer.flush(30) == 0
 
 
@@ -101,7 +102,7 @@ def test_a_full_disk_is_told_loses_nothing_and_passes_by_itself(kafka, worker, u
         archive = (small / "a").as_uri()
         config = {"topics": unique, "archive.url": archive, "rotate.age.ms": "500", "parquet.codec": "none"}
         worker.connector(unique, config)
-        produce(kafka, unique, 400, b"x" * 1000)
+        produce(kafka, unique, 400, lambda: os.urandom(1000))
         worker.start()
         wait_until("it says so", lambda: "No space left" in trouble(worker, unique), worker=worker)
         assert "free space" in trouble(worker, unique)

@@ -8,7 +8,14 @@ import time
 from functools import cached_property
 from pathlib import Path
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.servers.process import ServerError, ServerProcess, free_port
@@ -165,17 +172,27 @@ num.io.threads=2
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """Each partition's end."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "end-offsets"})
-        try:
-            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
-        finally:
-            consumer.close()
+        partitions = self._watcher.list_topics(topic, timeout=10).topics[topic].partitions
+        return {p: self._watcher.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+
+    @cached_property
+    def _watcher(self) -> Consumer:
+        """One consumer for all questions: clients made and closed many times a second have crashed in librdkafka."""
+        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": "end-offsets"})
 
     def committed(self, group: str, topic: str) -> dict[int, tuple[int, str]]:
         """Each partition's committed offset and metadata."""
         asked = ConsumerGroupTopicPartitions(group)
-        found = self.admin.list_consumer_group_offsets([asked])[group].result(30)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                found = self.admin.list_consumer_group_offsets([asked])[group].result(30)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                break
         return {
             at.partition: (at.offset, at.metadata or "")
             for at in found.topic_partitions

@@ -11,6 +11,8 @@ class TcpProxy:
     def __init__(self, port: int, target: int) -> None:
         self.port, self.target = port, target
         self._cut = False
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -26,12 +28,18 @@ class TcpProxy:
         self._cut = True
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(10)
 
+    def stall(self) -> None:
+        """Keep connections, and take new ones, but hold back every byte."""
+        self._flowing.clear()
+
     def restore(self) -> None:
-        """Let connections through again."""
+        """Let connections through again, with what was held back."""
         self._cut = False
+        self._flowing.set()
 
     def stop(self) -> None:
         """End."""
+        self.restore()
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -66,6 +74,8 @@ class TcpProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):
             while data := await reader.read(65536):
+                while not self._flowing.is_set():
+                    await asyncio.sleep(0.02)
                 writer.write(data)
                 await writer.drain()
         self._open.discard(writer)

@@ -39,6 +39,7 @@ def fill_awkwardly(kafka: KafkaServer, topic: str, count: int, *, partitions: in
                 partition=dice.randrange(partitions),
             )
             producer.poll(0)
+        assert producer.flush(60) == 0
         if aborted:
             producer.abort_transaction(30)
         else:

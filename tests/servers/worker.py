@@ -112,4 +112,4 @@ def wait_until(
         if time.monotonic() > deadline:
             log = "\n".join(worker.log().splitlines()[-60:]) if worker is not None else ""
             raise AssertionError(f"not within {timeout_s} s: {what}\n{log}")
-        time.sleep(0.1)
+        time.sleep(0.2)
