@@ -12,7 +12,9 @@ from streamsink.record import RawSlice, TopicPartition
 class Member:
     """A consumer with a listener that remembers. `on_revoked` runs inside the callback."""
 
-    def __init__(self, bootstrap: str, group: str, topics: Iterable[str] = (), *, regex: str = "", **properties) -> None:
+    def __init__(
+        self, bootstrap: str, group: str, topics: Iterable[str] = (), *, regex: str = "", **properties
+    ) -> None:
         self.held: dict[TopicPartition, CommittedOffset] = {}
         self.revocations: list[set[TopicPartition]] = []
         self.losses: list[set[TopicPartition]] = []
