@@ -30,6 +30,8 @@ STILL_AWAY_S = 1.0
 """How long to ask whether a broker is back: librdkafka says when all are gone, not when one has come."""
 REQUEST_TIMEOUT_S = 15.0
 """For committed offsets, watermarks and synchronous commits."""
+COMMITTED_TIMEOUT_S = 30.0
+"""How long a coordinator may be busy when partitions are assigned, before the group is joined anew."""
 MISSING_TOPIC_S = 30.0
 """How long a subscribed topic may be unknown before it counts as missing: a new one takes a moment to be known."""
 AWAY_S = 5.0
@@ -87,6 +89,10 @@ class KafkaSliceConsumer:
             ) from error
         regex = topics_regex if topics_regex.startswith("^") or not topics_regex else f"^{topics_regex}"
         self._topics = [regex] if regex else list(topics)
+        self._rejoin = False
+        self._subscribe()
+
+    def _subscribe(self) -> None:
         self._consumer.subscribe(
             self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -99,6 +105,10 @@ class KafkaSliceConsumer:
         if self._raised is not None:
             raised, self._raised = self._raised, None
             raise raised
+        if self._rejoin:
+            self._rejoin = False
+            self._consumer.unsubscribe()
+            self._subscribe()
         try:
             messages = self._consumer.consume(self._poll_records_max, timeout_s)
         except KafkaException as error:
@@ -198,13 +208,11 @@ class KafkaSliceConsumer:
 
     def _on_assign(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
         try:
-            committed = consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S) if partitions else []
+            committed = _committed(consumer, partitions)
             start_offset = OFFSET_END if self._at_end else OFFSET_BEGINNING
             found: dict[TopicPartition, CommittedOffset] = {}
             starts: list[KafkaPartition] = []
             for at in committed:
-                if at.error is not None:
-                    raise explain(at.error, doing=f"reading the committed offset of {at.topic}-{at.partition}")  # noqa: TRY301
                 partition = TopicPartition(at.topic, at.partition)
                 known = at.offset >= 0
                 found[partition] = CommittedOffset(at.offset if known else None, at.metadata or "")
@@ -214,6 +222,10 @@ class KafkaSliceConsumer:
             self._listener.assigned(found)
         except KafkaException as error:
             self._raised = explain(error.args[0], doing="taking over partitions")
+            self._rejoin = True
+        except TransientError as error:
+            self._raised = error
+            self._rejoin = True
         except Exception as error:  # noqa: BLE001 - librdkafka's callback would swallow it; poll raises it
             self._raised = error
 
@@ -308,3 +320,25 @@ class KafkaSliceConsumer:
         self._consumer.close()
         if self._raised is not None:
             log.warning("while leaving the group: %s", self._raised)
+
+
+def _committed(consumer: Consumer, partitions: list[KafkaPartition]) -> list[KafkaPartition]:
+    """What the group has committed; a coordinator that moves or loads is asked again, for a while.
+
+    Raises:
+        TransientError: It did not answer in time.
+        TerminalError: It refuses to.
+    """
+    deadline_s = time.monotonic() + COMMITTED_TIMEOUT_S
+    while True:
+        try:
+            found = consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S) if partitions else []
+            failed = next((at.error for at in found if at.error is not None), None)
+            if failed is None:
+                return found
+            error = explain(failed, doing="reading committed offsets")
+        except KafkaException as raised:
+            error = explain(raised.args[0], doing="reading committed offsets")
+        if isinstance(error, TerminalError) or time.monotonic() > deadline_s:
+            raise error
+        time.sleep(0.3)
