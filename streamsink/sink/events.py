@@ -87,10 +87,11 @@ class UploadFailed:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The group has taken this commit."""
+    """The group has taken this commit; one that was overtaken by a later one is ignored."""
 
     topic_partition: TopicPartition
     offset: int
+    metadata: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,8 @@ class SinkMachine:
                 self._conflict(file_id, last_offset)
             case on.UploadFailed():
                 self._upload_failed(event, now)
-            case on.Committed(topic_partition, _):
-                self._committed(topic_partition)
+            case on.Committed():
+                self._committed(event)
             case on.CommitFailed():
                 self._commit_failed(event, now)
             case on.ReachedEnd(topic_partition, next_offset):
@@ -336,9 +336,9 @@ class SinkMachine:
             self._effects.append(do.Commit(partition.topic_partition, *wanted))
         partition.forget_idle_lanes()
 
-    def _committed(self, topic_partition: TopicPartition) -> None:
-        partition = self.partitions.get(topic_partition)
-        if partition is None or partition.committing is None:
+    def _committed(self, event: on.Committed) -> None:
+        partition = self.partitions.get(event.topic_partition)
+        if partition is None or partition.committing != (event.offset, event.metadata):
             return
         partition.committed, partition.committing = partition.committing, None
         partition.commit_attempts = 0

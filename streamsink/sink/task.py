@@ -177,6 +177,7 @@ class SinkTask:
         self._drain_told()
         self._in_rebalance = True
         try:
+            self._commit_again(leaving)
             self._tell(on.Revoked(leaving, time.time() + self.config.drain_timeout_ms / 1000))
             while self._ended is None and any(partition in self.machine.partitions for partition in leaving):
                 self._take_outcomes(self._uploads.outcomes(wait_s=POLL_S))
@@ -184,6 +185,16 @@ class SinkTask:
                 self._tick()
         finally:
             self._in_rebalance = False
+
+    def _commit_again(self, leaving: Iterable[TopicPartition]) -> None:
+        """Commits in flight are told by `poll`, which can't be called in here: do them once more and wait."""
+        for partition in leaving:
+            state = self.machine.partitions.get(partition)
+            if state is not None and state.committing is not None:
+                events: deque[on.Event] = deque()
+                self._send_commit(do.Commit(partition, *state.committing), events)
+                for event in events:
+                    self._tell(event)
 
     def lost(self, partitions: Iterable[TopicPartition]) -> None:
         """Called inside `poll`: these are another member's."""
@@ -302,7 +313,8 @@ class SinkTask:
             self._send_commit(commit, events)
 
     def _send_commit(self, commit: do.Commit, events: deque[on.Event]) -> None:
-        if commit.topic_partition not in self.machine.partitions:
+        state = self.machine.partitions.get(commit.topic_partition)
+        if state is None or state.committing != (commit.offset, commit.metadata):
             return
         if self._dead_letters is not None:
             self._dead_letters.flush(DEAD_LETTER_FLUSH_S)
@@ -318,7 +330,7 @@ class SinkTask:
         try:
             self.consumer.commit(offsets, done=None)
             self.tally.committed()
-            events.append(on.Committed(commit.topic_partition, commit.offset))
+            events.append(on.Committed(commit.topic_partition, commit.offset, commit.metadata))
         except TransientError as error:
             events.append(on.CommitFailed(commit.topic_partition, error))
         except TerminalError as error:
@@ -330,6 +342,6 @@ class SinkTask:
         for partition, at in offsets.items():
             if error is None:
                 self.tally.committed()
-                self._told.append(on.Committed(partition, at.offset or 0))
+                self._told.append(on.Committed(partition, at.offset or 0, at.metadata))
             else:
                 self._told.append(on.CommitFailed(partition, error, fenced=isinstance(error, TerminalError)))

@@ -196,4 +196,4 @@ class SimTask:
         elif fault == "after":
             self.tell(on.CommitFailed(partition, TimeoutError("reply lost")), now)
         else:
-            self.tell(on.Committed(partition, commit.offset), now)
+            self.tell(on.Committed(partition, commit.offset, commit.metadata), now)

@@ -113,7 +113,7 @@ def archive(
     points: list[tuple[int, float, float]] = []
 
     def done() -> bool:
-        seen = sum(int(line.split()[-1].split(".")[0]) for line in _metric(worker, "streamsink_records_total"))
+        seen = sum(int(float(line.split()[-1])) for line in _metric(worker, "streamsink_records_total"))
         cpu, _ = cpu_seconds(worker._process.pid)
         if seen:
             points.append((seen, cpu, time.monotonic()))

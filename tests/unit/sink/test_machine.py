@@ -42,6 +42,11 @@ class Driver:
             runs.append(on.LaneRun(Lane(name), schema, offsets, times_ms, None))
         return self.tell(on.Polled(P, start, start + len(lanes), tuple(runs)))
 
+    def commit(self):
+        """The commit in flight is taken."""
+        state = self.machine.partitions[P]
+        return self.tell(on.Committed(P, *state.committing))
+
     def of(self, kind):
         return [effect for effect in self.said if isinstance(effect, kind)]
 
@@ -67,7 +72,7 @@ def test_the_first_commit_claims_the_partition_and_uploads_wait_for_it():
     driver.poll(5, "a")
     assert driver.of(do.Upload) == []
     assert driver.of(do.Commit) == [do.Commit(P, 5, CLAIM)]
-    assert kinds(driver.tell(on.Committed(P, 5)), do.Upload) == [do.Upload(1, 1)]
+    assert kinds(driver.commit(), do.Upload) == [do.Upload(1, 1)]
 
 
 def test_the_frontier_waits_for_the_oldest_file_and_what_is_ahead_of_it_is_in_the_commit():
@@ -156,11 +161,9 @@ def test_a_revoked_partition_is_stored_committed_and_let_go_of():
     said = driver.tell(on.Revoked((P,), NOW + 30))
     assert {order.reason for order in kinds(said, do.Close)} == {Reason.REVOKED}
     driver.tell(on.Uploaded(1))
-    driver.tell(on.Committed(P, 1))
+    driver.commit()
     driver.tell(on.Uploaded(2))
-    said = driver.tell(on.Committed(P, 2))
-    if kinds(said, do.Commit):
-        said = driver.tell(on.Committed(P, 2))
+    said = driver.commit()
     assert kinds(said, do.Released) == [do.Released(P, clean=True)]
     assert P not in driver.machine.partitions
 
@@ -190,7 +193,7 @@ def test_stop_drains_everything_and_says_so():
     driver.tell(on.Stop(NOW + 30))
     driver.tell(on.Uploaded(1))
     commit = driver.of(do.Commit)[-1]
-    said = driver.tell(on.Committed(P, commit.offset))
+    said = driver.commit()
     assert said[-1] == do.Stopped(clean=True)
     assert CommitMetadata.decode(commit.metadata) == CommitMetadata("L")
 
@@ -289,7 +292,7 @@ def test_too_many_lanes_ahead_close_the_file_that_holds_the_frontier_back():
         slot.partition.close(slot.lane, Reason.AGE)
         for commit in kinds(driver.tell(on.Uploaded(order.file_id)), do.Commit):
             assert len(commit.metadata.encode()) <= 3500
-            driver.tell(on.Committed(P, commit.offset))
+            driver.tell(on.Committed(P, commit.offset, commit.metadata))
     assert [order.reason for order in driver.of(do.Close) if order.file_id == 1] == [Reason.METADATA]
 
 
