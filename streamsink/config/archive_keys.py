@@ -123,7 +123,7 @@ CONTENT_KEYS = grouped(
         ConfigKey(
             "row.group.bytes",
             KeyType.INT,
-            str(16 * MIB),
+            str(8 * MIB),
             "How many bytes of rows wait in memory before they are encoded: a row group in Parquet, blocks elsewhere.",
             Importance.LOW,
             check.between(64 * 1024, 1024 * MIB),

@@ -115,7 +115,7 @@ class Encoding:
     kind: FormatKind = FormatKind.PARQUET
     codec: str = "zstd"
     level: int | None = None
-    row_group_bytes: int = 16 * 1024 * 1024
+    row_group_bytes: int = 8 * 1024 * 1024
     separator: str = "\n"
     raw_extension: str = ".bin"
 

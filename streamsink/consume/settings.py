@@ -16,7 +16,7 @@ FIXED = {
 DEFAULTS = {
     "isolation.level": "read_committed",
     "fetch.queue.backoff.ms": "5",
-    "queued.max.messages.kbytes": "32768",
+    "queued.max.messages.kbytes": "4096",
     "queued.min.messages": "100000",
     "fetch.wait.max.ms": "100",
     "fetch.message.max.bytes": "4194304",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import threading
 import uuid
 from collections.abc import Callable
 
+import pyarrow as pa
 import structlog
 
 from streamsink.config.guarantee import guarantee
@@ -29,11 +31,15 @@ from streamsink.upload.open import open_store
 from streamsink.upload.probe import probe_create
 from streamsink.upload.protocol import Store
 
-FILES_SHARE = 0.5
+FILES_SHARE = 0.3
 """Of `memory.bytes.max`, what files may take; the rest is the process itself, the fetch queue and rows in work."""
 
 GC_THRESHOLD = (200_000, 20, 100)
 """Messages live for one poll and hold no cycles; looking for some among them took a third of the task's time."""
+
+M_MMAP_THRESHOLD = -3
+LARGE_BUFFER_BYTES = 2 * 1024 * 1024
+"""glibc's mallopt(3): buffers from this size on are given back to the system when freed."""
 
 log = structlog.get_logger("streamsink.sink")
 
@@ -48,6 +54,7 @@ def run_sink_task(
         TerminalError: It may not.
     """
     gc.set_threshold(*GC_THRESHOLD)
+    _give_memory_back()
     store = open_store(config.archive_url, config.archive_options)
     try:
         task = build_task(config, task_id, store)
@@ -66,6 +73,14 @@ def run_sink_task(
             task.close()
     finally:
         store.close()
+
+
+def _give_memory_back() -> None:
+    """Let freed row groups leave the process: Arrow's own pool keeps what it once had, and so does glibc's heap."""
+    pa.set_memory_pool(pa.system_memory_pool())
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES)
 
 
 def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
