@@ -112,7 +112,8 @@ def _map(keys: Shape, values: Shape) -> Leaf:
             raise MisfitError("a declared map has no null key")
         return [(_strict(keys, key), _strict(values, member)) for key, member in pairs]
 
-    return Leaf(pa.map_(pa.field("key", arrow_type(keys), nullable=False), entry), read, None)
+    kind = pa.map_(pa.field("key", arrow_type(keys), nullable=False), entry)
+    return Leaf(kind, read, None, inner=(keys, values), remade=_map)
 
 
 def _strict(shape: Shape, value: Any) -> object:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamsink.decode import json_text
+from streamsink.decode.fit import fitted
 from streamsink.decode.json_fast import DoubtError, FastReader
 from streamsink.decode.json_record import RecordReader
 from streamsink.decode.json_text import NotJsonError
@@ -40,6 +41,7 @@ PART_ROWS = 256
 DOUBTS_MAX = 16
 """After so many doubts in one round the rest of a slice is read exactly."""
 
+_SHAPES_MAX = 16
 _REST_SHAPE = Shape(Kind.TEXT)
 _EASY: dict[Kind, type] = {Kind.BOOL: bool, Kind.INT: int, Kind.DOUBLE: float, Kind.STRING: str}
 
@@ -83,8 +85,8 @@ class JsonColumns:
         self._shape = rules.declared if self._projection is None else self._projection.pruned(rules.declared)
         self._blank = None if rules.declared.fields else self._shape
         self._rest = False
-        self._reader: FastReader | None = None
-        self._reader_shape: Shape | None = None
+        self._readers: dict[Shape, FastReader] = {}
+        self._within: dict[Shape, Shape] = {}
         self._learned = False
         self._easy: dict[str, type] = {}
         self._easy_shape: Shape | None = None
@@ -137,17 +139,16 @@ class JsonColumns:
 
     def _read_fast(self, part: pa.Array) -> list[pa.Array] | None:
         dense = part.drop_null() if part.null_count else part
-        reader = self._fast_reader()
-        if not reader.usable or (self._projection and not self._projection.skips_safely(self._shape)):
-            return None
-        try:
-            if self._rules.schemas_enable and len(dense):
-                stripped = self._records.stripped(dense)
-                if stripped is None or stripped[1] not in {None, self._shape}:
-                    return None
-                dense = stripped[0]
-            arrays = reader.read(dense)
-        except DoubtError:
+        shape = self._shape
+        if self._rules.schemas_enable and len(dense):
+            stripped = self._records.stripped(dense)
+            if stripped is None:
+                return None
+            dense, shape = stripped[0], stripped[1] or shape
+            if self._widened_by(shape) is not self._shape:
+                return None
+        arrays = self._read_as(shape, dense)
+        if arrays is None:
             return None
         if part.null_count:
             known = part.is_valid().to_numpy(zero_copy_only=False)
@@ -155,11 +156,40 @@ class JsonColumns:
             arrays = [array.take(rows) for array in arrays]
         return [*arrays, pa.nulls(len(part), pa.string())] if self._rest else arrays
 
-    def _fast_reader(self) -> FastReader:
-        if self._reader is None or self._reader_shape is not self._shape:
-            self._reader = FastReader(self._shape, others_ignored=self._rules.wanted is not None)
-            self._reader_shape = self._shape
-        return self._reader
+    def _read_as(self, shape: Shape, values: pa.Array) -> list[pa.Array] | None:
+        """The topic's columns of values that all have this shape, or None where that is in doubt."""
+        reader = self._fast_reader(shape)
+        if not reader.usable or (self._projection and not self._projection.skips_safely(shape)):
+            return None
+        try:
+            arrays = reader.read(values)
+        except DoubtError:
+            return None
+        if shape is self._shape:
+            return arrays
+        inside = dict(zip(shape.fields, arrays, strict=True))
+        columns = [
+            fitted(inside.get(name, pa.nulls(len(values))), shape.fields.get(name, UNKNOWN), child)
+            for name, child in self._shape.fields.items()
+        ]
+        return None if any(column is None for column in columns) else columns
+
+    def _fast_reader(self, shape: Shape) -> FastReader:
+        if shape not in self._readers:
+            if len(self._readers) >= _SHAPES_MAX:
+                self._readers.clear()
+            self._readers[shape] = FastReader(shape, others_ignored=self._rules.wanted is not None)
+        return self._readers[shape]
+
+    def _widened_by(self, declared: Shape) -> Shape:
+        """The topic's shape, joined with one that records declare; remembered, as many records declare the same."""
+        if declared is self._shape:
+            return declared
+        if declared not in self._within:
+            if len(self._within) >= _SHAPES_MAX:
+                self._within.clear()
+            self._within[declared] = declared if self._shape is self._blank else joined(self._shape, declared)
+        return self._within[declared]
 
     def _observe(self, part: pa.Array, bad: dict[int, str], first: int) -> list[dict[str, Any] | None]:
         """The part's records, the shape widened for them; None where the value is null or bad."""
@@ -179,7 +209,7 @@ class JsonColumns:
     def _widen(self, record: dict[str, Any] | None, declared: Shape | None) -> None:
         shape, rest = self._shape, self._rest
         if declared is not None:
-            shape = declared if shape is self._blank else joined(shape, declared)
+            shape = self._widened_by(declared)
         if record is None:
             return self._become(shape, rest=rest)
         easy = self._easy_types(shape)
@@ -206,6 +236,8 @@ class JsonColumns:
         return self._easy
 
     def _become(self, shape: Shape, *, rest: bool) -> None:
+        if shape is not self._shape:
+            self._within.clear()
         self._shape, self._rest = shape, rest
 
     def _admitted(self, name: str, columns: int) -> bool:

@@ -46,7 +46,7 @@ class FastReader:
         wires = {name: wire_type(child) for name, child in shape.fields.items()}
         self.usable = all(wire is not None for wire in wires.values())
         self._types = {name: arrow_type(child) for name, child in shape.fields.items()}
-        self._required = [name for name, child in shape.fields.items() if child.required]
+        self._demanding = {name: child for name, child in shape.fields.items() if _demands(child)}
         self._others_ignored = others_ignored
         if self.usable:
             self._options = pj.ParseOptions(
@@ -82,23 +82,23 @@ class FastReader:
 
     def _checked(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-        if not _doubles_exact(array) or (array.null_count and name in self._required):
+        if not _doubles_exact(array) or (name in self._demanding and _lacks(array, self._demanding[name])):
             raise DoubtError
         wanted = self._types[name]
         return array if array.type == wanted else array.cast(wanted)
 
 
-def wire_type(shape: Shape, depth: int = 0) -> pa.DataType | None:
+def wire_type(shape: Shape) -> pa.DataType | None:
     """What Arrow's reader can read values of the shape as; None where only the exact reader can."""
-    if shape.default is not None or (shape.required and depth > 0) or shape.kind is Kind.TEXT:
+    if shape.default is not None or shape.kind is Kind.TEXT:
         return None
     if shape.leaf is not None:
         return shape.leaf.wire
     if shape.item is not None:
-        item = wire_type(shape.item, depth + 1)
+        item = wire_type(shape.item)
         return None if item is None else pa.list_(item)
     if shape.kind is Kind.STRUCT:
-        fields = [(name, wire_type(child, depth + 1)) for name, child in shape.fields.items()]
+        fields = [(name, wire_type(child)) for name, child in shape.fields.items()]
         known = all(wire is not None for _, wire in fields)
         return (pa.struct(fields) if fields else EMPTY_STRUCT) if known else None
     return arrow_type(shape)
@@ -158,3 +158,18 @@ def _doubles_exact(array: pa.Array) -> bool:
     if pa.types.is_struct(kind):
         return all(_doubles_exact(child) for child in array.flatten())
     return True
+
+
+def _demands(shape: Shape) -> bool:
+    inside = [*shape.fields.values()] if shape.item is None else [shape.item]
+    return shape.required or any(_demands(child) for child in inside)
+
+
+def _lacks(array: pa.Array, shape: Shape) -> bool:
+    """Whether a required place is null inside what is there."""
+    if shape.required and array.null_count:
+        return True
+    if shape.item is not None:
+        return _demands(shape.item) and _lacks(array.flatten(), shape.item)
+    there = array.drop_null() if shape.fields and array.null_count else array
+    return any(_lacks(there.field(name), child) for name, child in shape.fields.items() if _demands(child))

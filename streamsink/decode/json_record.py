@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from streamsink.decode import json_text
 from streamsink.decode.connect_schema import SchemaError, shape_of
+from streamsink.decode.defaults import filled, has_defaults, without_defaults
 from streamsink.decode.json_text import JsonText, NotJsonError
 from streamsink.decode.projection import Projection
 from streamsink.decode.shape import Kind, Shape, widened
@@ -22,15 +23,17 @@ NESTING_MAX = 200
 """Documents nested deeper are refused: they could not be written as JSON text again."""
 
 _SCHEMAS_MAX = 1_000
+_PREFIXES_MAX = 16
 _ENVELOPE_KEYS = {"schema", "payload"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Declared:
-    """A schema that values came with: of the whole payload, and of the columns it becomes."""
+    """A schema that values came with: of the whole payload, and of the columns it becomes once defaults are in."""
 
     payload: Shape
     columns: Shape
+    has_defaults: bool
 
 
 class RecordReader:
@@ -45,8 +48,7 @@ class RecordReader:
         self.schemas_enable = schemas_enable
         self._projection = projection
         self._declared: dict[bytes, Declared] = {}
-        self._prefix = b""
-        self._prefix_columns: Shape | None = None
+        self._prefixes: dict[bytes, Declared | None] = {}
 
     def read(self, raw: bytes) -> tuple[dict[str, Any] | None, Shape | None]:
         """The record (None for JSON's null), and the shape its own schema declares, if it has one.
@@ -55,35 +57,54 @@ class RecordReader:
             NotJsonError: The value is not one JSON document, or no schema envelope.
             MisfitError: The payload does not fit its own schema.
         """
-        document = json_text.read(raw)
-        if raw.count(b"[") + raw.count(b"{") > NESTING_MAX:
-            _check_nesting(document)
         if not self.schemas_enable:
-            return self._kept(_schemaless(document)), None
-        if not isinstance(document, dict) or document.keys() != _ENVELOPE_KEYS:
-            raise NotJsonError('not an object of exactly the fields "schema" and "payload", as schemas.enable wants')
-        payload = document["payload"]
-        if document["schema"] is None:
+            return self._kept(_schemaless(_document(raw, NESTING_MAX))), None
+        payload, declared = self._opened(raw)
+        if declared is None:
             return self._kept(_schemaless(payload)), None
-        declared = self._of_schema(document["schema"])
-        widened(declared.payload, payload)
-        if payload is None and declared.payload.default is not None:
-            payload = declared.payload.default
+        if self._projection is None or not isinstance(payload, dict):
+            widened(declared.payload, payload)
+        if declared.has_defaults:
+            payload = filled(declared.payload, payload)
         if payload is None:
             return None, declared.columns
-        record = payload if declared.payload.kind is Kind.STRUCT else {VALUE_FIELD: payload}
-        return self._kept(record), declared.columns
+        record = self._kept(payload if declared.payload.kind is Kind.STRUCT else {VALUE_FIELD: payload})
+        if self._projection is not None:
+            widened(declared.columns, record)
+        return record, declared.columns
+
+    def _opened(self, raw: bytes) -> tuple[Any, Declared | None]:
+        """The payload of a schema envelope, and its schema: read once where the same bytes begin many values."""
+        prefix = self._prefix_of(raw)
+        if prefix and raw.endswith(b"}"):
+            try:
+                return _document(raw[len(prefix) : -1], NESTING_MAX - 1), self._prefixes[prefix]
+            except NotJsonError:
+                pass  # what follows the prefix is not just the payload
+        document = _document(raw, NESTING_MAX)
+        if not isinstance(document, dict) or document.keys() != _ENVELOPE_KEYS:
+            raise NotJsonError('not an object of exactly the fields "schema" and "payload", as schemas.enable wants')
+        schema = document["schema"]
+        return document["payload"], None if schema is None else self._of_schema(schema)
 
     def stripped(self, values: pa.Array) -> tuple[pa.Array, Shape | None] | None:
-        """The payloads' bytes, and the columns' shape, where all values begin with the same schema; else None."""
-        prefix = self._prefix
-        if not prefix or not values[0].as_py().startswith(prefix):
-            prefix = self._learn_prefix(values[0].as_py())
+        """The payloads' bytes, and the columns' shape, where all values begin with the same schema; else None.
+
+        None as well where payloads are not what the columns hold: no structs, or in want of defaults.
+        """
+        first = values[0].as_py()
+        prefix = self._prefix_of(first) or self._learn_prefix(first)
         if not prefix or not pc.all(pc.starts_with(values, prefix)).as_py():
+            return None
+        declared = self._prefixes[prefix]
+        if declared is not None and (declared.has_defaults or declared.payload.kind is not Kind.STRUCT):
             return None
         if not pc.all(pc.ends_with(values, b"}")).as_py():
             return None
-        return pc.binary_slice(values, len(prefix), -1), self._prefix_columns
+        return pc.binary_slice(values, len(prefix), -1), None if declared is None else declared.columns
+
+    def _prefix_of(self, raw: bytes) -> bytes:
+        return next((prefix for prefix in self._prefixes if raw.startswith(prefix)), b"")
 
     def _learn_prefix(self, raw: bytes) -> bytes:
         """The bytes up to a payload that ends the document, if they read as a whole schema before it."""
@@ -92,13 +113,13 @@ class RecordReader:
         while start >= 0:
             prefix = raw[: start + len(mark)]
             try:
-                document = orjson.loads(prefix + b"null}")
+                document: Any = _document(prefix + b"null}", NESTING_MAX)
                 if document.keys() == _ENVELOPE_KEYS and document["payload"] is None:
                     schema = document["schema"]
                     declared = None if schema is None else self._of_schema(schema)
-                    if declared is not None and declared.payload.kind is not Kind.STRUCT:
-                        return b""
-                    self._prefix, self._prefix_columns = prefix, None if declared is None else declared.columns
+                    if len(self._prefixes) >= _PREFIXES_MAX:
+                        self._prefixes.clear()
+                    self._prefixes[prefix] = declared
                     return prefix
             except (ValueError, AttributeError):
                 pass
@@ -114,7 +135,9 @@ class RecordReader:
             except SchemaError as error:
                 raise NotJsonError(f"no usable schema: {error}") from error
             columns = payload if payload.kind is Kind.STRUCT else Shape(Kind.STRUCT, fields={VALUE_FIELD: payload})
-            declared = Declared(payload, columns if self._projection is None else self._projection.pruned(columns))
+            if self._projection is not None:
+                columns = self._projection.pruned(columns)
+            declared = Declared(payload, without_defaults(columns), has_defaults(payload))
             if len(self._declared) >= _SCHEMAS_MAX:
                 self._declared.clear()
             self._declared[key] = declared
@@ -130,13 +153,20 @@ def _schemaless(document: Any) -> dict[str, Any] | None:
     return {VALUE_FIELD: JsonText(json_text.write(document))}
 
 
-def _check_nesting(document: object) -> None:
+def _document(raw: bytes, nesting_max: int) -> object:
+    document = json_text.read(raw)
+    if raw.count(b"[") + raw.count(b"{") > nesting_max:
+        _check_nesting(document, nesting_max)
+    return document
+
+
+def _check_nesting(document: object, nesting_max: int) -> None:
     level = [document]
-    for _ in range(NESTING_MAX):
+    for _ in range(nesting_max):
         level = [child for parent in level for child in _children(parent)]
         if not level:
             return
-    raise NotJsonError(f"nested more than {NESTING_MAX} levels deep")
+    raise NotJsonError(f"nested more than {nesting_max} levels deep")
 
 
 def _children(parent: object) -> list[Any]:

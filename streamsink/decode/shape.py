@@ -53,11 +53,15 @@ class Leaf:
         type: What the column has.
         read: A JSON value as something Arrow takes for `type`; raises `MisfitError`.
         wire: What the JSON reader can read the same values as, cast to `type` afterwards; None if it can't.
+        inner: The shapes a leaf is made of, if it is: a map's keys and values.
+        remade: The same leaf of other inner shapes.
     """
 
     type: pa.DataType
     read: Callable[[Any], object]
     wire: pa.DataType | None
+    inner: tuple[Shape, ...] = ()
+    remade: Callable[..., Leaf] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,29 +182,33 @@ def joined(one: Shape, other: Shape) -> Shape:
     if one.kind is Kind.NULL:
         return replace(other, required=False) if other.required else other
     if one.kind is Kind.STRUCT and other.kind is Kind.STRUCT:
-        return _joined_structs(one, other)
-    if one.item is not None and other.item is not None:
+        both = _joined_structs(one, other)
+    elif one.item is not None and other.item is not None:
         item = joined(one.item, other.item)
-        return one if item is one.item else replace(one, item=item)
-    return _joined_leaves(one, other)
+        both = one if item is one.item else replace(one, item=item)
+    else:
+        both = _joined_leaves(one, other)
+    demands_more = both.required and not (one.required and other.required)
+    return replace(both, required=False) if demands_more else both
 
 
 def _joined_leaves(one: Shape, other: Shape) -> Shape:
     type_one, type_other = arrow_type(one), arrow_type(other)
     if type_one == type_other:
-        return one if not one.required or other.required else replace(one, required=False)
+        return _joined_inside(one, other)
     for wide, narrow in ((one, other), (other, one)):
         if _holds(arrow_type(wide), arrow_type(narrow)):
-            return wide if wide.required <= narrow.required else replace(wide, required=False)
+            return wide
     return TEXT
 
 
-def _holds(wide: pa.DataType, narrow: pa.DataType) -> bool:
-    if pa.types.is_floating(wide):
-        fits = pa.types.is_integer(narrow) or pa.types.is_floating(narrow)
-    else:
-        fits = pa.types.is_integer(wide) and pa.types.is_integer(narrow)
-    return bool(fits and narrow.bit_width < wide.bit_width)
+def _joined_inside(one: Shape, other: Shape) -> Shape:
+    """Two leaves of one type: what either leaf's inner shapes may lack, the joined one's may."""
+    if one.leaf is None or other.leaf is None or one.leaf.remade is None or not other.leaf.inner:
+        return one
+    inner = tuple(joined(mine, theirs) for mine, theirs in zip(one.leaf.inner, other.leaf.inner, strict=True))
+    same = all(after is before for after, before in zip(inner, one.leaf.inner, strict=True))
+    return one if same else replace(one, leaf=one.leaf.remade(*inner))
 
 
 def _joined_structs(one: Shape, other: Shape) -> Shape:
@@ -212,6 +220,14 @@ def _joined_structs(one: Shape, other: Shape) -> Shape:
             fields[name] = replace(fields[name], required=False)
     same = len(fields) == len(one.fields) and all(fields[name] is child for name, child in one.fields.items())
     return one if same else replace(one, fields=fields)
+
+
+def _holds(wide: pa.DataType, narrow: pa.DataType) -> bool:
+    if pa.types.is_floating(wide):
+        fits = pa.types.is_integer(narrow) or pa.types.is_floating(narrow)
+    else:
+        fits = pa.types.is_integer(wide) and pa.types.is_integer(narrow)
+    return bool(fits and narrow.bit_width < wide.bit_width)
 
 
 def arrow_type(shape: Shape) -> pa.DataType:
