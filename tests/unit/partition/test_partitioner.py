@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamsink.config.sink import ExtractorKind, PartitionerKind, Partitioning, SinkConfig
+from streamsink.config.sink import ArchiveValue, Converter, ExtractorKind, PartitionerKind, Partitioning, SinkConfig
 from streamsink.errors import ConfigError, TerminalError
 from streamsink.partition.partitioner import make_partitioner
 from streamsink.record import JSON_TEXT_METADATA, DecodedSlice, TopicPartition
@@ -49,7 +49,7 @@ def json_texts(column: list[str | None]) -> DecodedSlice:
 
 
 def encode(rows: DecodedSlice, *, now_ms: int = 0, **rules: object) -> list[str]:
-    config = SinkConfig(name="s", archive_url="memory://", consumer={}, partitioning=Partitioning(**rules))
+    config = SinkConfig("s", "memory://", {}, value_converter=Converter.JSON, partitioning=Partitioning(**rules))
     encoded = make_partitioner(config).encode(rows, now_ms=now_ms)
     return [encoded] * len(rows.offsets) if isinstance(encoded, str) else encoded.to_pylist()
 
@@ -79,9 +79,8 @@ def test_default_is_the_topic_partition():
 
 
 def test_one_string_stands_for_all_rows_where_they_agree():
-    config = SinkConfig(
-        name="s", archive_url="m://", consumer={}, partitioning=Partitioning(PartitionerKind.FIELD, fields=("f",))
-    )
+    rules = Partitioning(PartitionerKind.FIELD, fields=("f",))
+    config = SinkConfig("s", "m://", {}, value_converter=Converter.JSON, partitioning=rules)
     partitioner = make_partitioner(config)
     assert partitioner.encode(decoded({"f": ["a", "a"]}), now_ms=0) == "f=a"
     mixed = partitioner.encode(decoded({"f": ["a", "b"]}), now_ms=0)
@@ -227,7 +226,7 @@ def test_a_record_without_timestamp_stops_the_task_with_a_hint():
 
 def test_the_wall_clock_gives_all_rows_one_path_and_is_not_deterministic():
     rules = Partitioning(PartitionerKind.TIME, path_format="HH", duration_ms=HOUR_MS, extractor=ExtractorKind.WALLCLOCK)
-    config = SinkConfig(name="s", archive_url="m://", consumer={}, partitioning=rules)
+    config = SinkConfig("s", "m://", {}, value_converter=Converter.JSON, partitioning=rules)
     assert make_partitioner(config).encode(decoded({"f": [1, 2]}), now_ms=5 * HOUR_MS) == "05"
     assert not make_partitioner(config).deterministic
 
@@ -337,6 +336,39 @@ def test_an_unusable_rule_is_a_configuration_error_naming_its_key(rules: dict[st
     with pytest.raises(ConfigError) as caught:
         encode(decoded({"f": [1]}), **rules)
     assert [problem.key for problem in caught.value.problems] == [key]
+
+
+@pytest.mark.parametrize(
+    ("converter", "archive_value", "field", "problems"),
+    [
+        (Converter.BYTES, ArchiveValue.RAW, "f", ["partition.field.name"]),
+        (Converter.BYTES, ArchiveValue.RAW, "value", ["partition.field.name"]),
+        (Converter.BYTES, ArchiveValue.RAW, "_kafka.partition", []),
+        (Converter.STRING, ArchiveValue.COLUMNS, "f.g", ["partition.field.name"]),
+        (Converter.STRING, ArchiveValue.COLUMNS, "value", []),
+        (Converter.STRING, ArchiveValue.RAW, "value", ["partition.field.name"]),
+        (Converter.JSON, ArchiveValue.RAW, "f", []),
+    ],
+)
+def test_a_field_that_no_value_can_have_is_refused_before_the_first_row(
+    converter: Converter, archive_value: ArchiveValue, field: str, problems: list[str]
+):
+    rules = Partitioning(kind=PartitionerKind.FIELD, fields=(field,))
+    config = SinkConfig("s", "m://", {}, value_converter=converter, archive_value=archive_value, partitioning=rules)
+    try:
+        make_partitioner(config)
+        found: list[str] = []
+    except ConfigError as error:
+        found = [problem.key for problem in error.problems]
+    assert found == problems
+
+
+def test_a_time_field_needs_values_that_have_fields():
+    rules = Partitioning(
+        kind=PartitionerKind.TIME, path_format="HH", duration_ms=1, extractor=ExtractorKind.RECORD_FIELD
+    )
+    with pytest.raises(ConfigError, match=r"timestamp\.field: 'timestamp' is a field, and bytes values have none"):
+        make_partitioner(SinkConfig("s", "m://", {}, partitioning=rules))
 
 
 def test_an_empty_slice_has_no_paths_to_give():
