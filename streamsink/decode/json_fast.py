@@ -96,12 +96,17 @@ def wire_type(shape: Shape) -> pa.DataType | None:
         return shape.leaf.wire
     if shape.item is not None:
         item = wire_type(shape.item)
-        return None if item is None else pa.list_(item)
+        # Arrow's reader loses nulls of a list that holds nothing else, and the list then reaches past its values.
+        return None if item is None or _holds_null(item) else pa.list_(item)
     if shape.kind is Kind.STRUCT:
         fields = [(name, wire_type(child)) for name, child in shape.fields.items()]
         known = all(wire is not None for _, wire in fields)
         return (pa.struct(fields) if fields else EMPTY_STRUCT) if known else None
     return arrow_type(shape)
+
+
+def _holds_null(kind: pa.DataType) -> bool:
+    return pa.types.is_null(kind) or any(_holds_null(kind.field(at).type) for at in range(kind.num_fields))
 
 
 def _look_like_objects(values: pa.Array) -> bool:

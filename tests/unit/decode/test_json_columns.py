@@ -370,3 +370,13 @@ def test_unwrapped_numbers_stay_exact_inside_json_text():
     columns = read(JsonColumns(OPEN), [b'{"a":[1,"x",123456789012345678901234]}'])
     assert columns.arrays[0].to_pylist() == [["1", '"x"', "123456789012345678901234"]]
     assert isinstance(JsonText("1"), str)
+
+
+@pytest.mark.parametrize(
+    "value", [b'{"a":[null,null]}', b'{"a":[{"b":null},{"b":null}]}', b'{"a":{"b":[[null],[null,null]]}}']
+)
+def test_lists_of_nothing_but_nulls_keep_every_null(value: bytes):
+    columns = read(JsonColumns(OPEN), [value, value])
+    for array in columns.arrays:
+        array.validate(full=True)
+    assert rows(columns) == [json.loads(value)] * 2
