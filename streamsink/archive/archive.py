@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from pathlib import Path, PurePosixPath
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from streamsink.encode.read import read_footer
 from streamsink.errors import ConfigError, ObjectMissingError, Problem, StreamsinkError, TerminalError
@@ -20,6 +20,8 @@ from streamsink.upload.sidecar import read_sidecar, sidecar_name
 
 OWN_FOLDER = "_streamsink"
 """Beside `topics.dir`: manifest, sidecars, probes."""
+
+_WHAT_ARCHIVE_IS = "ARCHIVE is archive.url with topics.dir, for example file:///var/lib/archive/topics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ class Archive:
             TerminalError: The store can't be read.
         """
         recorded = self.manifest()
+        known = {entry.name: entry for entry in recorded.values()}
         for info in self.store.list(self.prefix):
-            parsed = parse_name(info.name)
+            parsed = parse_name(info.name) or _name_of(known.get(info.name))
             if parsed is None or info.name.startswith(f"{OWN_FOLDER}/"):
                 continue
             if topic not in {"", parsed.topic} or partition not in {None, parsed.partition}:
@@ -122,20 +125,42 @@ def open_archive(location: str, options: Mapping[str, str]) -> Archive:
     The store's root is the nearest folder at or above it that has a `_streamsink` folder, else the place itself.
 
     Raises:
-        ConfigError: Unknown kind of store or option.
+        ConfigError: No place at all, or an unknown kind of store or option.
         TransientError: The store can't be reached now.
         TerminalError: There is nothing at this place, or it can't be read.
     """
+    url, parts = _split(location)
+    local = parts.scheme == "file"
+    archive = _open_local(url, Path(unquote(parts.path)), options) if local else _open_remote(url, parts, options)
+    # A single object may also have a name that only the manifest understands.
+    if archive.prefix and not archive.prefix.endswith("/") and next(archive.objects(), None) is None:
+        archive.store.close()
+        raise TerminalError(f"{url} is no archived object", hint=_WHAT_ARCHIVE_IS)
+    return archive
+
+
+def _split(location: str) -> tuple[str, SplitResult]:
+    """The place as a URL, and its parts."""
+    if not location.strip():
+        raise ConfigError([Problem("ARCHIVE", "is empty")], hint=_WHAT_ARCHIVE_IS)
     url = location if "://" in location else Path(location).absolute().as_uri()
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return _open_local(url, Path(unquote(parts.path)), options)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigError([Problem("ARCHIVE", f"{location!r} is no URL: {error}")], hint=_WHAT_ARCHIVE_IS) from None
+    if parts.scheme == "file" and parts.netloc not in {"", "localhost"}:
+        problem = Problem("ARCHIVE", f"{location!r} names a machine, {parts.netloc}")
+        raise ConfigError([problem], hint="file URLs have three slashes: file:///folder")
+    return url, parts
+
+
+def _open_remote(url: str, parts: SplitResult, options: Mapping[str, str]) -> Archive:
     folder = unquote(parts.path).strip("/")
     top = open_store(urlunsplit((parts.scheme, parts.netloc, "", "", "")), options)
     root = next((at for at in _upwards(folder) if _has_any(top, f"{at}/{OWN_FOLDER}/".lstrip("/"))), folder)
     single = bool(folder) and top.head(folder) is not None
     if not single and not _has_any(top, f"{folder}/".lstrip("/")):
-        raise _nothing_at(location)
+        raise _nothing_at(url)
     if single and root == folder:
         root = folder.rpartition("/")[0]
     below = folder.removeprefix(root).strip("/")
@@ -181,7 +206,12 @@ def _has_any(store: Store, prefix: str) -> bool:
 
 
 def _nothing_at(location: str) -> StreamsinkError:
-    return TerminalError(
-        f"there is no archive at {location}",
-        hint="ARCHIVE is archive.url with topics.dir, for example file:///var/lib/archive/topics",
-    )
+    return TerminalError(f"there is no archive at {location}", hint=_WHAT_ARCHIVE_IS)
+
+
+def _name_of(entry: ObjectDescription | None) -> ParsedName | None:
+    """What a name says that has other delimiters than the default ones."""
+    if entry is None:
+        return None
+    extension = "".join(PurePosixPath(entry.name).suffixes)
+    return ParsedName(entry.topic, entry.encoded_partition, entry.partition, entry.first_offset, "", extension)

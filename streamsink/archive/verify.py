@@ -93,13 +93,16 @@ def verify_archive(
 
     Raises:
         TransientError: The store can't be read now.
-        TerminalError: The store can't be read.
+        TerminalError: The store can't be read, or there is nothing to verify.
     """
     entries = list(archive.objects(topic=topic, partition=partition))
     # The order the tiling needs: by topic partition, then by first offset.
     entries.sort(key=lambda entry: (entry.parsed.topic, entry.parsed.partition, entry.parsed.start_offset, entry.name))
     started(len(entries), sum(entry.size_bytes for entry in entries))
     verdict = Verdict(missing=_missing(archive, entries, topic, partition))
+    if not entries and not verdict.missing:
+        # Nothing is not sound: it is a place or a topic mistyped, or an archive lost.
+        raise TerminalError(f"there is nothing to verify in {archive.url}", hint="streamsink archive ls shows topics")
     current: VerifiedPartition | None = None
     for result in _check_all(archive, entries):
         parsed = result.entry.parsed

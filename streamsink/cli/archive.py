@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import orjson
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -30,7 +29,8 @@ Options = Annotated[
     Parameter(name="--option", negative="", help="A store option, KEY=VALUE, as after archive.option.; repeatable."),
 ]
 Topic = Annotated[str, Parameter(name="--topic", help="Only this topic.")]
-Partition = Annotated[int | None, Parameter(name="--partition", help="Only this partition.")]
+COUNTED = validators.Number(gte=0)
+Partition = Annotated[int | None, Parameter(name="--partition", validator=COUNTED, help="Only this partition.")]
 Location = Annotated[str, Parameter(help="archive.url with topics.dir, or one object.")]
 
 
@@ -113,7 +113,7 @@ def cat(
     *,
     topic: Topic = "",
     partition: Partition = None,
-    limit: Annotated[int | None, Parameter(help="How many rows at most.")] = None,
+    limit: Annotated[int | None, Parameter(validator=COUNTED, help="How many rows at most.")] = None,
     text: Annotated[
         bool, Parameter(negative="", help="Show bytes as text where they are UTF-8, not as base64.")
     ] = False,
@@ -126,13 +126,8 @@ def cat(
         if json:
             views.print_json({"rows": [orjson.Fragment(line) for lines in found for line in lines.splitlines()]})
             return 0
-        try:
-            for lines in found:
-                sys.stdout.buffer.write(lines)
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            # Whoever read has seen enough (`| head`); what Python flushes at its exit goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for lines in found:
+            sys.stdout.buffer.write(lines)
     return 0
 
 

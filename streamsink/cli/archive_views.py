@@ -105,17 +105,19 @@ def print_inspection(found: Inspection) -> None:
     for key, value in entries:
         table.add_row(key, value)
     _print(table)
+    print()
     table = _table("column", "type", "null")
     for name, type_, nullable in found.columns:
         table.add_row(name, type_, "yes" if nullable else "no")
     _print(table)
+    print()
     table = _table("row group", ">records", ">bytes")
     for index, group in enumerate(found.row_groups):
         table.add_row(
             str(index), f"{group.records:,}", "" if group.size_bytes is None else human_size(group.size_bytes)
         )
     _print(table)
-    print("first rows")
+    print("\nfirst rows")
     for line in found.first_rows:
         print(line)
 

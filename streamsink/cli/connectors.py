@@ -51,6 +51,7 @@ def ask(question: Literal["show", "config", "status"], url: str, connector: str,
                 _print_json({"info": info, "status": status})
             else:
                 _print_status(status)
+                print()
                 _print_config(info["config"])
     return 0
 
@@ -63,7 +64,7 @@ def fetch(url: str, path: str) -> Any:
         TransientError: Nobody answers there.
         TerminalError: The worker answers with an error, or something else answers.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
+    if not _is_http(url):
         raise ConfigError([Problem("--url", f"{url!r} is no http URL")], hint="write it as http://HOST:PORT")
     try:
         with urlopen(f"{url.rstrip('/')}{path}", timeout=TIMEOUT_S) as response:  # noqa: S310 (http, as just checked)
@@ -77,6 +78,13 @@ def fetch(url: str, path: str) -> Any:
         raise TerminalError(f"what answers at {url} is no Kafka Connect", hint=_UNREACHED_HINT) from None
 
 
+def _is_http(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in {"http", "https"}
+    except ValueError:
+        return False
+
+
 def _message(error: HTTPError) -> str:
     try:
         return str(json.load(error)["message"])
@@ -86,11 +94,12 @@ def _message(error: HTTPError) -> str:
 
 def _reason(status: dict[str, Any]) -> str:
     """The first thing that is wrong, on one line."""
-    for part in (status["connector"], *status["tasks"]):
-        for text in (part.get("trace"), part.get("retrying")):
-            if text:
-                return str(text.splitlines()[0])
-    return ""
+    return next(filter(None, map(_first_line, (status["connector"], *status["tasks"]))), "")
+
+
+def _first_line(part: dict[str, Any]) -> str:
+    """What is wrong with a connector or a task; the frames that follow are for `--json`."""
+    return str(part.get("trace") or part.get("retrying") or "").partition("\n")[0]
 
 
 def _print_json(document: Any) -> None:
@@ -105,10 +114,9 @@ def _print_config(config: dict[str, str]) -> None:
 def _print_status(status: dict[str, Any]) -> None:
     table = _table("task", "state", "worker", "reason")
     connector = status["connector"]
-    table.add_row(status["name"], connector["state"], connector["worker_id"], connector.get("trace", ""))
+    table.add_row(status["name"], connector["state"], connector["worker_id"], _first_line(connector))
     for task in status["tasks"]:
-        reason = task.get("trace") or task.get("retrying") or ""
-        table.add_row(f"{status['name']}-{task['id']}", task["state"], task["worker_id"], reason)
+        table.add_row(f"{status['name']}-{task['id']}", task["state"], task["worker_id"], _first_line(task))
     _print_table(table)
 
 

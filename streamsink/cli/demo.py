@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -71,10 +72,15 @@ def demo(*, dir: Path | None = None) -> int:  # noqa: A002 - the option's name i
     _verify(url)
     _compare(archive / "topics" / TOPIC, sent)
     console.print(f"Done in {time.monotonic() - began:.0f} s. The archive is yours to look at:\n")
-    console.print(f"   streamsink archive ls {url} --objects")
+    console.print(f"   {_program()} archive ls {url} --objects")
     console.print(f"   duckdb -c \"from '{archive}/topics/**/*.parquet' limit 10\"")
-    console.print("   a real topic: write one file into connectors.d and run streamsink worker (see README)")
+    console.print(f"   a real topic: write one file into connectors.d and run {_program()} worker (see README)")
     return 0
+
+
+def _program() -> str:
+    """How this program was called, so that its lines can be pasted: `make demo` leaves it off the PATH."""
+    return sys.argv[0] if "/" in sys.argv[0] and shutil.which("streamsink") is None else "streamsink"
 
 
 def _say(step: int, text: str) -> None:
@@ -184,8 +190,9 @@ def _all_committed(snapshot: TaskSnapshot) -> bool:
 def _list(url: str) -> None:
     from streamsink.cli.archive import ls  # noqa: PLC0415
 
-    _say(4, f"What the archive holds ([dim]streamsink archive ls {url}[/dim]):")
+    _say(4, f"What the archive holds ([dim]{_program()} archive ls {url}[/dim]):")
     ls(url)
+    console.print()
 
 
 def _query(folder: Path) -> None:
@@ -209,6 +216,7 @@ def _verify(url: str) -> None:
     _say(6, "Every object is read again: checksums, ranges, order, and that offsets are covered without overlap:")
     if verify(url):
         raise TerminalError("the archive does not verify", hint="please report this")
+    console.print()
 
 
 def _compare(folder: Path, sent: Sent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from streamsink import __version__
 from streamsink.errors import ConfigError, StreamsinkError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+READER_LEFT = 141
+"""What a shell shows for any program whose reader left."""
 
 DEFAULT_URL = "http://127.0.0.1:8083"
 
@@ -101,6 +104,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and say how it ended: 0 done, 1 failed, 2 wrong usage or configuration."""
     try:
         result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         return _end(WRONG_USAGE, f"{_one_line(error)} (streamsink --help shows the usage)")
     except ConfigError as error:
@@ -109,6 +113,10 @@ def run(arguments: Sequence[str]) -> int:
         return _end(FAILED, _one_line(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has seen enough (`| head`); what Python flushes at its exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT
     return result if isinstance(result, int) else DONE
 
 

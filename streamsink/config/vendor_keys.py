@@ -164,6 +164,11 @@ IDLE_KEYS = grouped(
         _flag("s3.send.digest", "false", "A checksum with each request."),
         _flag("s3.http.send.expect.continue", "true", "Ask before sending a body."),
         _text("s3.object.behavior.on.tagging.error", "ignore", "What a failed tag does."),
+        _text(
+            "schema.generator.class",
+            "io.confluent.connect.storage.hive.schema.DefaultSchemaGenerator",
+            "Confluent's class that makes schemas of partitions.",
+        ),
         _count("schemas.cache.config", "1000", "Schemas remembered."),
         _flag("enhanced.avro.schema.support", "true", "Enums and packages in Avro schemas."),
         _flag("connect.meta.data", "true", "Connect's properties in Avro schemas."),

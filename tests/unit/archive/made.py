@@ -12,6 +12,7 @@ from streamsink.upload.name import object_name
 from streamsink.upload.sidecar import write_sidecars
 
 PARQUET = Encoding()
+NAMING = Naming()
 FIRST_MS = 1_790_000_000_000
 
 
@@ -32,13 +33,15 @@ def raw_rows(offsets, partition=0, value=b"same"):
     return pa.RecordBatch.from_arrays([envelope, pa.array([value] * count, pa.binary())], schema=pa.schema(fields))
 
 
-def put(store, offsets, *, encoding=PARQUET, topic="logs", partition=0, encoded="", manifest=True, claim=None):
+def put(
+    store, offsets, *, encoding=PARQUET, topic="logs", partition=0, encoded="", manifest=True, claim=None, naming=NAMING
+):
     """Store one object; `claim` is the first and last offset it says it has, where that isn't so."""
     encoded = encoded or f"partition={partition}"
     first, last = claim or (offsets[0], offsets[-1])
     format_ = make_format(encoding, Rotation())
     draft = ObjectDescription(
-        name=object_name(Naming(), topic, encoded, partition, first, format_.extension),
+        name=object_name(naming, topic, encoded, partition, first, format_.extension),
         topic=topic,
         partition=partition,
         encoded_partition=encoded,

@@ -12,6 +12,7 @@ from streamsink.archive.reindex import reindex
 from streamsink.archive.rows import json_lines
 from streamsink.archive.sums import checksums
 from streamsink.archive.verify import verify_archive
+from streamsink.config.sink import Naming
 from streamsink.errors import ConfigError, TerminalError
 from streamsink.upload.local import LocalStore
 from streamsink.upload.manifest import FOLDER, read_manifest
@@ -53,6 +54,34 @@ def test_a_single_object_is_an_archive_of_one(root, store):
     archive = open_archive((root / described.name).as_uri(), {})
     assert [entry.path for entry in archive.objects()] == ["logs+0+0000000000.zstd.parquet"]
     assert len(b"".join(json_lines(archive)).splitlines()) == 10
+
+
+def test_a_single_file_that_is_no_object_is_said(tmp_path):
+    (tmp_path / "notes.txt").write_text("no object")
+    with pytest.raises(TerminalError, match="is no archived object"):
+        open_archive(str(tmp_path / "notes.txt"), {})
+
+
+@pytest.mark.parametrize("location", ["", " ", "s3://[bucket", "file://srv/archive"])
+def test_what_can_be_no_place_is_wrong_usage(location):
+    with pytest.raises(ConfigError, match="ARCHIVE"):
+        open_archive(location, {})
+
+
+def test_objects_named_with_other_delimiters_are_found_by_the_manifest(root, store):
+    naming = Naming(directory_delim="--", file_delim="_")
+    described = put(store, range(10), naming=naming)
+    assert described.name == "topics--logs--partition=0--logs_0_0000000000.zstd.parquet"
+    for place in (str(root), str(root / described.name)):
+        (entry,) = open_archive(place, {}).objects()
+        assert (entry.name, entry.parsed.topic, entry.parsed.encoded_partition) == (
+            described.name,
+            "logs",
+            "partition=0",
+        )
+    (root / described.name).write_bytes(b"short")
+    (corrupt,) = verify_archive(open_archive(str(root), {})).corrupt
+    assert corrupt.name == described.name
 
 
 def test_an_archive_without_its_own_folder_is_read_all_the_same(root, store):

@@ -56,6 +56,15 @@ def test_status_shows_each_task(url, capsys):
     assert "RUNNING" in out
 
 
+def test_status_shows_why_a_task_failed_and_leaves_python_out(url, capsys):
+    assert run(["connectors", "status", "clicks", "--url", url, "--json"]) == 0
+    assert "File " in json.loads(capsys.readouterr().out)["tasks"][0]["trace"]
+    assert run(["connectors", "status", "clicks", "--url", url]) == 0
+    out = capsys.readouterr().out
+    assert "the bucket is missing (create it)" in out
+    assert "File " not in out
+
+
 def test_config_keeps_what_looks_like_markup(url, capsys):
     assert run(["connectors", "config", "clicks", "--url", url]) == 0
     assert "sasl.password: [hidden]" in capsys.readouterr().out
@@ -91,8 +100,9 @@ def test_no_worker_is_one_line_with_a_hint_and_status_1(capsys):
 
 
 def test_a_url_that_is_none_is_wrong_usage(capsys):
-    assert run(["connectors", "list", "--url", "file:///etc/passwd"]) == 2
-    assert "--url" in capsys.readouterr().err
+    for url in ("file:///etc/passwd", "http://[::1"):
+        assert run(["connectors", "list", "--url", url]) == 2
+        assert "--url" in capsys.readouterr().err
 
 
 def test_something_else_that_answers_is_one_line_and_status_1(something_else, capsys):
