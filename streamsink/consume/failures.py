@@ -49,6 +49,8 @@ def explain(error: KafkaError, *, doing: str) -> StreamsinkError:
         return TerminalError(f"{doing}: {text}", hint="another member has taken over; nothing is lost")
     if code in AWAY:
         return TransientError(f"{doing}: {text}", hint="is the broker up, and bootstrap.servers right?")
-    if error.fatal():
-        return TerminalError(f"{doing}: {text}", hint="restart the task")
+    if error.fatal() or code == KafkaError._FATAL:  # noqa: SLF001
+        return TerminalError(
+            f"{doing}: {text}", hint="restart the task; where it was fenced, no two may share one group.instance.id"
+        )
     return TransientError(f"{doing}: {text}", hint="the cluster may be busy; this is tried again")

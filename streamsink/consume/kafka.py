@@ -18,29 +18,27 @@ from confluent_kafka import (
 )
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from streamsink.consume.failures import AWAY, FENCED, explain
+from streamsink.consume.commits import Commits, Done
+from streamsink.consume.failures import AWAY, explain
 from streamsink.consume.protocol import CommittedOffset, PolledEnd, RebalanceListener
 from streamsink.consume.quiet import librdkafka_log
 from streamsink.consume.settings import consumer_settings, start_at_end
 from streamsink.consume.slices import group_messages, raw_slice
+from streamsink.consume.subscription import Subscription
+from streamsink.consume.trouble import Trouble
 from streamsink.errors import StreamsinkError, TerminalError, TransientError
 from streamsink.record import RawSlice, TopicPartition
 
-STILL_AWAY_S = 1.0
-"""How long to ask whether a broker is back: librdkafka says when all are gone, not when one has come."""
 REQUEST_TIMEOUT_S = 15.0
-"""For committed offsets, watermarks and synchronous commits."""
+"""For committed offsets and watermarks."""
 COMMITTED_TIMEOUT_S = 30.0
 """How long a coordinator may be busy when partitions are assigned, before the group is joined anew."""
-MISSING_TOPIC_S = 30.0
-"""How long a subscribed topic may be unknown before it counts as missing: a new one takes a moment to be known."""
-AWAY_S = 5.0
-"""How long no broker may answer before `poll` says so; librdkafka reconnects by itself all the while."""
+CLOSE_TIMEOUT_S = 10.0
+"""How long to wait for the broker once everything is revoked."""
 
 _ERROR = Message.error
 
 log = logging.getLogger("streamsink.consume")
-Done = Callable[[Mapping[TopicPartition, CommittedOffset], Exception | None], None]
 
 
 class KafkaSliceConsumer:
@@ -54,7 +52,7 @@ class KafkaSliceConsumer:
         poll_records_max: Records one poll gives at most.
 
     Raises:
-        TerminalError: librdkafka refuses the properties.
+        TerminalError: librdkafka refuses the properties, or `topics_regex` can't be read.
     """
 
     def __init__(
@@ -74,28 +72,18 @@ class KafkaSliceConsumer:
         self._poll_records_max = poll_records_max
         self._next: dict[TopicPartition, int] = {}
         self._raised: BaseException | None = None
-        self._away_since_s: float | None = None
-        self._away_error: KafkaError | None = None
-        self._missing_since_s: dict[str, float] = {}
-        self._error_lock = threading.Lock()
-        self._terminal: KafkaError | None = None
-        config: dict[str, Any] = {**settings, "error_cb": self._error, "on_commit": self._on_commit}
-        self._waiting: list[tuple[Mapping[TopicPartition, CommittedOffset], Done]] = []
+        self._trouble = Trouble()
+        self._commits = Commits()
+        self._subscription = Subscription(topics, topics_regex)
+        self._rejoin = False
+        self._closed = False
+        config: dict[str, Any] = {**settings, "error_cb": self._trouble.note, "on_commit": self._on_commit}
         try:
             self._consumer = Consumer(config, logger=librdkafka_log())
         except KafkaException as error:
             raise TerminalError(
                 f"the consumer can't be made: {error.args[0].str()}", hint="look at consumer.*"
             ) from error
-        regex = topics_regex if topics_regex.startswith("^") or not topics_regex else f"^{topics_regex}"
-        self._topics = [regex] if regex else list(topics)
-        self._rejoin = False
-        self._subscribe()
-
-    def _subscribe(self) -> None:
-        self._consumer.subscribe(
-            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
 
     def poll(self, *, timeout_s: float) -> tuple[list[RawSlice], list[PolledEnd]]:
         """See `SliceConsumer.poll`.
@@ -105,10 +93,7 @@ class KafkaSliceConsumer:
         if self._raised is not None:
             raised, self._raised = self._raised, None
             raise raised
-        if self._rejoin:
-            self._rejoin = False
-            self._consumer.unsubscribe()
-            self._subscribe()
+        self._keep_subscribed()
         try:
             messages = self._consumer.consume(self._poll_records_max, timeout_s)
         except KafkaException as error:
@@ -119,13 +104,24 @@ class KafkaSliceConsumer:
             records = [message for message in messages if message.error() is None]
             self._take_events([message for message in messages if message.error() is not None], ends)
         if messages:
-            self._away_since_s = None
+            self._trouble.passed()
         slices = [self._slice(partition, group) for partition, group in group_messages(records).items()]
-        for end in ends:
-            self._next[end.topic_partition] = max(self._next[end.topic_partition], end.next_offset)
+        ends = [end for end in ends if end.next_offset >= self._next[end.topic_partition]]
+        self._next.update((end.topic_partition, end.next_offset) for end in ends)
         if not messages:
-            self._raise_what_lasts()
+            self._trouble.raise_what_lasts(self._consumer)
         return [slice_ for slice_ in slices if slice_ is not None], ends
+
+    def _keep_subscribed(self) -> None:
+        if self._rejoin:
+            self._rejoin = False
+            self._consumer.unsubscribe()
+            self._subscription.forget()
+        topics = self._subscription.change(self._consumer)
+        if topics:
+            self._consumer.subscribe(
+                topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
 
     def _slice(self, partition: TopicPartition, messages: list[Message]) -> RawSlice | None:
         start = self._next.get(partition)
@@ -156,21 +152,17 @@ class KafkaSliceConsumer:
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:  # noqa: SLF001
                 raise self._overtaken(TopicPartition(topic or "", partition or 0))
             case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC | KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001
-                self._missing(topic or "?", error)
+                self._trouble.missing(topic or "?", error, reading_others=bool(self._next))
             case code if code in AWAY:
-                self._error(error)
+                self._trouble.note(error)
             case _:
-                raise explain(error, doing=f"reading {topic}-{partition}")
+                raise explain(error, doing=f"reading {topic}-{partition}" if topic else "reading")
 
-    def _missing(self, topic: str, error: KafkaError) -> None:
-        since_s = self._missing_since_s.setdefault(topic, time.monotonic())
-        if time.monotonic() - since_s > MISSING_TOPIC_S or not self._next:
-            raise TransientError(
-                f"topic {topic} does not exist: {error.str()}", hint="create it, or correct the connector's topics"
-            )
-
-    def _overtaken(self, partition: TopicPartition) -> TerminalError:
+    def _overtaken(self, partition: TopicPartition) -> StreamsinkError:
         at = self._next.get(partition, -1)
+        if at < 0:
+            self._rejoin = True
+            return TransientError(f"{partition}: its beginning has moved", hint="retention runs; this is tried again")
         try:
             low, high = self._consumer.get_watermark_offsets(
                 KafkaPartition(partition.topic, partition.partition), timeout=REQUEST_TIMEOUT_S
@@ -182,29 +174,6 @@ class KafkaSliceConsumer:
             f"{partition}: the next offset to archive is {at}, but the broker has {low} to {high}: {lost}",
             hint="to go on without them, stop the connector and set the group's offset to what the broker still has",
         )
-
-    def _raise_what_lasts(self) -> None:
-        with self._error_lock:
-            terminal, self._terminal = self._terminal, None
-        if terminal is not None:
-            raise explain(terminal, doing="connecting to the broker")
-        if self._away_since_s is not None and time.monotonic() - self._away_since_s > AWAY_S:
-            try:
-                self._consumer.list_topics(timeout=STILL_AWAY_S)
-            except KafkaException:
-                assert self._away_error is not None
-                raise explain(self._away_error, doing="connecting to the broker") from None
-            self._away_since_s = None
-
-    def _error(self, error: KafkaError) -> None:
-        """Librdkafka's errors that belong to no message; called from its threads or from `poll`."""
-        explained = explain(error, doing="")
-        with self._error_lock:
-            if isinstance(explained, TerminalError) and error.code() not in FENCED:
-                self._terminal = error
-            elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
-                self._away_since_s = self._away_since_s or time.monotonic()
-                self._away_error = error
 
     def _on_assign(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
         try:
@@ -256,31 +225,16 @@ class KafkaSliceConsumer:
 
     def commit(self, offsets: Mapping[TopicPartition, CommittedOffset], *, done: Done | None) -> None:
         """See `SliceConsumer.commit`."""
-        wanted = [
-            KafkaPartition(partition.topic, partition.partition, at.offset or 0, metadata=at.metadata)
-            for partition, at in offsets.items()
-        ]
-        try:
-            if done is not None:
-                self._consumer.commit(offsets=wanted, asynchronous=True)
-                self._waiting.append((offsets, done))
-                return
-            for at in self._consumer.commit(offsets=wanted, asynchronous=False) or []:
-                if at.error is not None:
-                    raise explain(at.error, doing=f"committing {at.topic}-{at.partition}")
-        except KafkaException as error:
-            raise explain(error.args[0], doing="committing") from error
+        if done is None:
+            self._commits.wait(self._consumer, offsets)
+        else:
+            self._commits.send(self._consumer, offsets, done)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
-        """Called from `poll`, in the order of the commits."""
-        told = {TopicPartition(at.topic, at.partition): at for at in partitions}
-        for index, (offsets, done) in enumerate(self._waiting):
-            matches = all(name in told and told[name].offset == at.offset for name, at in offsets.items())
-            if matches:
-                del self._waiting[index]
-                failed = error or next((told[name].error for name in offsets if told[name].error), None)
-                done(offsets, explain(failed, doing="committing") if failed else None)
-                return
+        try:
+            self._commits.answered(error, partitions)
+        except Exception as raised:  # noqa: BLE001 - here it would cost the records of this poll; the next one raises it
+            self._raised = self._raised or raised
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """See `SliceConsumer.pause`."""
@@ -316,10 +270,31 @@ class KafkaSliceConsumer:
         return ends
 
     def close(self) -> None:
-        """See `SliceConsumer.close`: revokes what is held first, so that the listener can store and commit."""
-        self._consumer.close()
+        """See `SliceConsumer.close`: revokes what is held first, so that the listener can store and commit.
+
+        librdkafka's own close waits for answers as long as a broker keeps it waiting, hence the thread.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._revoke_all()
+        closing = threading.Thread(target=self._consumer.close, name="close-consumer", daemon=True)
+        closing.start()
+        closing.join(CLOSE_TIMEOUT_S)
+        if closing.is_alive():
+            log.warning("the broker does not answer; the group drops this member when its session ends")
         if self._raised is not None:
             log.warning("while leaving the group: %s", self._raised)
+
+    def _revoke_all(self) -> None:
+        """Leave the group with the callbacks on this thread; what polling still gives will be read again."""
+        try:
+            self._consumer.unsubscribe()
+            deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
+            while self._next and time.monotonic() < deadline_s:
+                self._consumer.poll(0.1)
+        except KafkaException as error:
+            log.debug("the group was left already: %s", error)
 
 
 def _committed(consumer: Consumer, partitions: list[KafkaPartition]) -> list[KafkaPartition]:

@@ -69,7 +69,8 @@ class TcpProxy:
             writer.transport.abort()
             return
         self._open |= {writer, back_writer}
-        await asyncio.gather(self._pump(reader, back_writer), self._pump(back_reader, writer))
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(self._pump(reader, back_writer), self._pump(back_reader, writer))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):
