@@ -23,13 +23,18 @@ def read_clients(values: Values, worker: Mapping[str, str]) -> tuple[dict[str, s
     producer = _properties(values, worker, "producer")
     group = values.raw.get("consumer.override.group.id", "").strip()
     consumer["group.id"] = group or f"connect-{name}"
-    if consumer.get("group.instance.id", "").strip() and values.whole("tasks.max") > 1:
-        values.problem(
-            "consumer.override.group.instance.id", "tasks would drive each other out: leave it out, or tasks.max=1"
-        )
     consumer.setdefault("client.id", f"connector-consumer-{name}")
     producer.setdefault("client.id", f"connector-producer-{name}")
     return consumer, producer
+
+
+def as_member(consumer: Mapping[str, str], task_id: int) -> dict[str, str]:
+    """A task's consumer properties: a static member id (KIP-345) is made each task's own, for no two may share one.
+
+    It is the same whichever worker runs the task, so that one that takes over replaces the other in the group at once.
+    """
+    instance = consumer.get("group.instance.id", "").strip()
+    return {**consumer, "group.instance.id": f"{instance}-{task_id}"} if instance else dict(consumer)
 
 
 def worker_client_properties(worker: Mapping[str, str]) -> Translation:

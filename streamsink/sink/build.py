@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import structlog
 
+from streamsink.config.clients import as_member
 from streamsink.config.guarantee import guarantee
 from streamsink.config.layout import layout_fingerprint
 from streamsink.config.sink import ExactlyOnce, ExtractorKind, PartitionerKind, SinkConfig
@@ -59,7 +60,7 @@ def run_sink_task(
     try:
         task = build_task(config, task_id, store)
         consumer = KafkaSliceConsumer(
-            config.consumer,
+            as_member(config.consumer, task_id),
             topics=config.topics,
             topics_regex=config.topics_regex,
             listener=task,

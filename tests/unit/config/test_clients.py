@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamsink.config.clients import worker_client_properties
+from streamsink.config.clients import as_member, worker_client_properties
 from streamsink.config.connector import parse_sink, validate_sink
 from streamsink.config.java_clients import translate
 
@@ -132,11 +132,9 @@ def test_the_workers_own_clients_log_in_too():
     }
 
 
-def test_a_static_member_cannot_be_several_tasks(native):
-    raw = native(consumer__override__group__instance__id="pod-0")
-    assert validate_sink(raw, {}).problems == ()
-    (problem,) = validate_sink(raw | {"tasks.max": "2"}, {}).problems
-    assert problem.key == "consumer.override.group.instance.id"
+def test_each_task_is_a_static_member_of_its_own():
+    assert as_member({"group.id": "g", "group.instance.id": "pod"}, 3) == {"group.id": "g", "group.instance.id": "pod-3"}
+    assert as_member({"group.id": "g"}, 3) == {"group.id": "g"}
 
 
 def test_a_worker_login_that_cannot_be_read_does_not_matter_where_the_connector_has_its_own(native):
