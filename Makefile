@@ -1,5 +1,5 @@
 # Everything a fresh machine needs is set up by the targets themselves: a virtual environment with the locked packages.
-# Java and Maven must be there for `make test` and `make bench`: they bring a real Kafka.
+# Java and Maven must be there for `make test` and `make bench`: they bring a real Kafka. Go brings Helm.
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,11 +21,13 @@ lint: $(VENV)/development
 	$(BIN)/ruff format --check streamsink tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell streamsink tests connectors.d README.md CHANGELOG.md Makefile
+	$(BIN)/codespell streamsink tests connectors.d helm README.md CHANGELOG.md Makefile
 
-# Makes README's configuration tables anew from the definitions.
+# Makes README's configuration tables anew from the definitions, and the chart's schema and README.
 readme: $(VENV)/development
 	$(BIN)/python -m streamsink.config.tables README.md
+	$(BIN)/python -m streamsink.config.chart helm/streamsink
+	$(BIN)/python -m tests.servers.go_tools github.com/norwoodj/helm-docs/cmd/helm-docs v1.14.2 -c helm/streamsink
 
 # Writes both lock files anew from pyproject.toml.
 lock: $(VENV)/bin/uv
@@ -36,6 +38,7 @@ lock: $(VENV)/bin/uv
 prerequisites:
 	@command -v java >/dev/null || { echo "make: Java 17 or newer is needed (a JRE on the PATH)" >&2; exit 1; }
 	@command -v mvn >/dev/null || { echo "make: Maven is needed (mvn on the PATH)" >&2; exit 1; }
+	@command -v go >/dev/null || { echo "make: Go 1.24 or newer is needed (go on the PATH)" >&2; exit 1; }
 
 $(VENV)/bin/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed")'

@@ -133,7 +133,10 @@ def test_the_workers_own_clients_log_in_too():
 
 
 def test_each_task_is_a_static_member_of_its_own():
-    assert as_member({"group.id": "g", "group.instance.id": "pod"}, 3) == {"group.id": "g", "group.instance.id": "pod-3"}
+    assert as_member({"group.id": "g", "group.instance.id": "pod"}, 3) == {
+        "group.id": "g",
+        "group.instance.id": "pod-3",
+    }
     assert as_member({"group.id": "g"}, 3) == {"group.id": "g"}
 
 

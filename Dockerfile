@@ -1,0 +1,35 @@
+# syntax=docker/dockerfile:1
+# Two stages: the first installs the locked packages into a virtual environment, the second carries just that
+# (less the headers, tests and RPC libraries that packages bring along).
+
+FROM python:3.12-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
+RUN pip install "uv>=0.8,<1"
+WORKDIR /src
+COPY pyproject.toml requirements.lock README.md LICENSE ./
+RUN uv venv /opt/streamsink && uv pip sync --python /opt/streamsink/bin/python --require-hashes requirements.lock
+COPY streamsink streamsink
+RUN uv pip install --python /opt/streamsink/bin/python --no-deps . \
+    && find /opt/streamsink -type d -name tests -prune -exec rm -r {} + \
+    && find /opt/streamsink -type d -name include -prune -exec rm -r {} + \
+    && find /opt/streamsink -name "*arrow_flight*" -delete
+
+FROM python:3.12-slim-bookworm
+LABEL org.opencontainers.image.title="streamsink" \
+      org.opencontainers.image.description="Archives Kafka topics into object storage, each record exactly once, and replays them" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# The newest tini of the release is wanted, with its security fixes.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 streamsink \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin streamsink
+COPY --from=build /opt/streamsink /opt/streamsink
+ENV PATH=/opt/streamsink/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 8083
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["tini", "--", "streamsink"]
+CMD ["worker", "--config", "/etc/streamsink/worker.yaml", "--connectors", "/etc/streamsink/connectors.d"]
