@@ -8,6 +8,13 @@
         * `StoreUnsafeError`: the store can't give what `exactly.once=required` asks for
     * `AlreadyExistsError`: a create met an existing object
     * `ObjectMissingError`: no object has that name
+    * `RequestError`: what a worker was asked for can't be had
+        * `NotFoundError`: no connector, task or logger has that name
+        * `ConflictError`: it exists already
+        * `RebalanceError`: connectors are changing hands; ask again
+        * `BadRequestError`: not in this state, or not in this form
+        * `ForbiddenError`: the worker's configuration forbids it
+        * `RequestTimeoutError`: not within the bound; the outcome is unknown
 
 A broken invariant is an assertion, never one of these.
 """
@@ -73,3 +80,31 @@ class AlreadyExistsError(StreamsinkError):
 
 class ObjectMissingError(StreamsinkError):
     """No object has this name."""
+
+
+class RequestError(StreamsinkError):
+    """What a worker was asked for can't be had; REST has a status for each subclass."""
+
+
+class NotFoundError(RequestError):
+    """Nothing has that name."""
+
+
+class ConflictError(RequestError):
+    """It exists already."""
+
+
+class RebalanceError(RequestError):
+    """Connectors are changing hands: the same request may succeed a little later."""
+
+
+class BadRequestError(RequestError):
+    """The request makes no sense, or not in the connector's present state."""
+
+
+class ForbiddenError(RequestError):
+    """The worker's configuration forbids it."""
+
+
+class RequestTimeoutError(RequestError):
+    """It did not happen within the bound; it may still."""

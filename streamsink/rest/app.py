@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from streamsink import __version__
 from streamsink.rest import errors, shapes
-from streamsink.worker.herder import Herder
+from streamsink.worker.herder import Questions
 from streamsink.worker.status import ConnectorInfo
 
 COMMIT = "unknown"
@@ -25,7 +25,7 @@ ClusterId = Callable[[], str | None]
 """The Kafka cluster's id, or None while it is not known. May block, within a bound."""
 
 
-def make_app(herder: Herder, *, registry: CollectorRegistry, cluster_id: ClusterId) -> FastAPI:
+def make_app(herder: Questions, *, registry: CollectorRegistry, cluster_id: ClusterId) -> FastAPI:
     """The application that answers for `herder`."""
     app = FastAPI(title="streamsink", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
@@ -49,14 +49,14 @@ def _add_root(app: FastAPI, cluster_id: ClusterId) -> None:
         return {"version": __version__, "commit": COMMIT, "kafka_cluster_id": await run_in_threadpool(cluster_id)}
 
 
-def _info(herder: Herder, connector: str) -> ConnectorInfo:
+def _info(herder: Questions, connector: str) -> ConnectorInfo:
     info = herder.info(connector)
     if info is None:
         raise _not_found(f"Connector {connector} not found")
     return info
 
 
-def _expanded(herder: Herder, connector: str, expand: list[str]) -> dict[str, Any] | None:
+def _expanded(herder: Questions, connector: str, expand: list[str]) -> dict[str, Any] | None:
     """What was asked for about one connector; None when it has just gone. An unknown expansion adds nothing."""
     info, status = herder.info(connector), herder.status(connector)
     if info is None or status is None:
@@ -69,7 +69,7 @@ def _expanded(herder: Herder, connector: str, expand: list[str]) -> dict[str, An
     return shape
 
 
-def _add_connectors(app: FastAPI, herder: Herder) -> None:
+def _add_connectors(app: FastAPI, herder: Questions) -> None:
     @app.get("/connectors")
     async def connectors(expand: Annotated[list[str] | None, Query()] = None) -> Any:
         """Names of all connectors; with `expand`, their status and configuration as well."""
@@ -103,7 +103,7 @@ def _add_connectors(app: FastAPI, herder: Herder) -> None:
         return [shapes.plugin(each) for each in herder.plugins()]
 
 
-def _add_tasks(app: FastAPI, herder: Herder) -> None:
+def _add_tasks(app: FastAPI, herder: Questions) -> None:
     @app.get("/connectors/{connector}/tasks")
     async def tasks(connector: str) -> list[dict[str, Any]]:
         """Tasks of a connector with their configuration."""
@@ -120,7 +120,7 @@ def _add_tasks(app: FastAPI, herder: Herder) -> None:
         return shapes.task_status(status)
 
 
-def _add_health(app: FastAPI, herder: Herder) -> None:
+def _add_health(app: FastAPI, herder: Questions) -> None:
     @app.get("/health")
     async def health() -> JSONResponse:
         """Connect's verdict on the worker itself: healthy, or unhealthy."""

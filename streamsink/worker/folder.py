@@ -51,7 +51,7 @@ class FolderWatch:
     def poll(self) -> list[Definition] | None:
         """Every definition, if any file has appeared, changed or gone since the last time; None otherwise."""
         try:
-            stamps = {path: _stamp(path) for path in sorted(self.folder.iterdir()) if _is_connector(path)}
+            stamps = {path: stamp(path) for path in sorted(self.folder.iterdir()) if _is_connector(path)}
         except OSError as error:
             self.problem = f"the connectors folder can't be read: {error}"
             return None
@@ -68,7 +68,7 @@ def _is_connector(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def _stamp(path: Path) -> str:
+def stamp(path: Path) -> str:
     """What changes when a file does. A file that goes, or can't be read, in between has a stamp of its own."""
     try:
         stat = path.stat()

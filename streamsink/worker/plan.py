@@ -14,6 +14,7 @@ from streamsink.errors import ConfigError, Problem
 from streamsink.worker.child import TaskSpec, run_sink
 from streamsink.worker.folder import Definition
 from streamsink.worker.lifecycle import Plan, Planner
+from streamsink.worker.offsets import SinkOffsets
 from streamsink.worker.status import Plugin
 
 TASKS_MAX = 1000
@@ -57,7 +58,12 @@ def make_planner(worker: Mapping[str, str], redactor: Redactor) -> Planner:
             TaskSpec(definition.name, number, config, worker, run_sink, parsed.drain_timeout_ms)
             for number in range(tasks_max)
         )
-        return Plan("sink", tasks, tuple(redactor.redact(warning) for warning in warnings))
+
+        def consumer() -> Mapping[str, str]:
+            return parse_sink(resolve(config), resolve(worker))[0].consumer
+
+        told_warnings = tuple(redactor.redact(warning) for warning in warnings)
+        return Plan("sink", tasks, told_warnings, SinkOffsets(definition.name, consumer))
 
     return plan
 

@@ -1,30 +1,50 @@
-"""The herder of one worker alone: runs what the connectors folder defines. Keeps nothing on disk itself."""
+"""The herder of one worker alone: runs what the connectors folder defines. What REST writes, `kept` keeps."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
+from streamsink.config.secrets import mask, unmask
+from streamsink.errors import ConflictError, NotFoundError
 from streamsink.observe.health import Health, TaskObservation, liveness, readiness
 from streamsink.observe.metrics import TaskMetrics
 from streamsink.worker.folder import Definition, FolderWatch
+from streamsink.worker.herder import ORDER_S
+from streamsink.worker.kept import KeptConnectors
 from streamsink.worker.lifecycle import ConnectorLifecycle, Planner, Supervise
-from streamsink.worker.status import ConnectorInfo, ConnectorStatus, Plugin, State, TaskStatus
+from streamsink.worker.mailbox import Mailbox
+from streamsink.worker.offsets import OffsetAccess, must_be_stopped
+from streamsink.worker.status import (
+    ConnectorInfo,
+    ConnectorStatus,
+    OffsetEntry,
+    Plugin,
+    State,
+    TargetState,
+    TaskStatus,
+)
 from streamsink.worker.supervisor import TaskSupervisor
 
 _log = structlog.get_logger(__name__)
 
 TICK_S = 0.2
 FOLDER_POLL_S = 1.0
+TOPICS_POLL_S = 1.0
+
+_T = TypeVar("_T")
 
 
 class StandaloneHerder:
     """Keeps the connectors of one folder running. `run` owns them; every other method may be called from any thread.
+
+    Questions are answered from what `run` last put in place; orders are carried out by it, between its turns.
 
     Args:
         folder: Watches the connectors folder; None where the worker has none.
@@ -56,7 +76,10 @@ class StandaloneHerder:
         self._folder_problem = ""
         self._ticked_at = time.monotonic()
         self._folder_polled_at = float("-inf")
+        self._topics_polled_at = float("-inf")
         self._draining = False
+        self._kept = KeptConnectors(folder.folder if folder else None)
+        self._mailbox = Mailbox()
 
     @property
     def worker_id(self) -> str:
@@ -67,8 +90,10 @@ class StandaloneHerder:
         """Run until `stop`, then drain every task; returns once none is left."""
         while not stop.is_set():
             self.turn(time.monotonic())
-            stop.wait(TICK_S)
+            self._mailbox.serve(wait_s=TICK_S)
+        self._mailbox.close()
         self._drain()
+        self._mailbox.close()
 
     def turn(self, now: float) -> None:
         """One turn of the loop: look at the folder when it is time, and take every connector a step on."""
@@ -81,6 +106,10 @@ class StandaloneHerder:
             if lifecycle.removed and lifecycle.idle:
                 self._lifecycles = {other: kept for other, kept in self._lifecycles.items() if other != name}
                 _log.info("connector removed", connector=name)
+        if now - self._topics_polled_at >= TOPICS_POLL_S:
+            self._topics_polled_at = now
+            for lifecycle in self._lifecycles.values():
+                lifecycle.see_topics()
 
     def connectors(self) -> list[str]:
         """Names, sorted."""
@@ -100,6 +129,87 @@ class StandaloneHerder:
         """How one task is doing."""
         status = self.status(connector)
         return next((task for task in status.tasks if task.task_id == task_id), None) if status else None
+
+    def topics(self, connector: str) -> list[str] | None:
+        """Topics it has read from since this worker's start, or since they were reset."""
+        lifecycle = self._defined(connector)
+        return lifecycle.topics() if lifecycle else None
+
+    def create(self, connector: str, config: Mapping[str, str], state: TargetState) -> ConnectorInfo:
+        """Make a connector, unless there is one of that name."""
+
+        def order() -> ConnectorInfo:
+            if self._defined(connector):
+                raise ConflictError(f"Connector {connector} already exists")
+            return self._put(connector, config, state)
+
+        return self._ask(order)
+
+    def put_config(self, connector: str, config: Mapping[str, str]) -> tuple[ConnectorInfo, bool]:
+        """Replace its whole configuration, or make it; True where it was made."""
+
+        def order() -> tuple[ConnectorInfo, bool]:
+            created = self._defined(connector) is None
+            return self._put(connector, unmask(config, self._stored(connector)), None), created
+
+        return self._ask(order)
+
+    def patch_config(self, connector: str, patch: Mapping[str, str | None]) -> ConnectorInfo:
+        """Set some keys of its configuration, and remove those that are None."""
+
+        def order() -> ConnectorInfo:
+            self._known(connector)
+            stored = self._stored(connector)
+            merged = stored | unmask({key: value for key, value in patch.items() if value is not None}, stored)
+            return self._put(connector, {key: merged[key] for key in merged if patch.get(key, "") is not None}, None)
+
+        return self._ask(order)
+
+    def delete(self, connector: str) -> None:
+        """Forget it; its tasks drain."""
+
+        def order() -> None:
+            lifecycle = self._known(connector)
+            assert lifecycle.definition is not None
+            self._kept.remove(connector, lifecycle.definition)
+            lifecycle.remove()
+
+        self._ask(order)
+
+    def restart(self, connector: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStatus:
+        """Begin to restart it, and its tasks if asked."""
+        return self._ask(lambda: self._known(connector).restart(include_tasks=include_tasks, only_failed=only_failed))
+
+    def restart_task(self, connector: str, task_id: int) -> None:
+        """Begin to restart one task."""
+        self._ask(lambda: self._known(connector).restart_task(task_id))
+
+    def set_target(self, connector: str, state: TargetState) -> None:
+        """Pause, resume or stop it."""
+
+        def order() -> None:
+            lifecycle = self._known(connector)
+            self._kept.set_state(connector, state)
+            lifecycle.set_target(state)
+
+        self._ask(order)
+
+    def reset_topics(self, connector: str) -> None:
+        """Forget which topics it has used so far."""
+        self._ask(lambda: self._known(connector).reset_topics())
+
+    def offsets(self, connector: str) -> list[OffsetEntry]:
+        """What is committed, whatever state the connector is in."""
+        access = self._known(connector).offsets
+        return access.read() if access else []
+
+    def alter_offsets(self, connector: str, offsets: Sequence[OffsetEntry]) -> str:
+        """Set some of a STOPPED connector, and remove those of None."""
+        return self._stopped(connector).alter(offsets)
+
+    def reset_offsets(self, connector: str) -> str:
+        """Remove all of a STOPPED connector."""
+        return self._stopped(connector).reset()
 
     def plugins(self) -> list[Plugin]:
         """The connector classes this worker runs."""
@@ -153,6 +263,41 @@ class StandaloneHerder:
         lifecycle = self._lifecycles.get(connector)
         return None if lifecycle is None or lifecycle.removed else lifecycle
 
+    def _known(self, connector: str) -> ConnectorLifecycle:
+        lifecycle = self._defined(connector)
+        if lifecycle is None:
+            raise NotFoundError(f"Connector {connector} not found")
+        return lifecycle
+
+    def _stopped(self, connector: str) -> OffsetAccess:
+        lifecycle = self._known(connector)
+        if lifecycle.target is not TargetState.STOPPED or not lifecycle.idle or lifecycle.offsets is None:
+            raise must_be_stopped(connector)
+        return lifecycle.offsets
+
+    def _ask(self, order: Callable[[], _T]) -> _T:
+        return self._mailbox.ask(order, timeout_s=ORDER_S)
+
+    def _stored(self, connector: str) -> dict[str, str]:
+        lifecycle = self._defined(connector)
+        definition = lifecycle.definition if lifecycle else None
+        return dict(definition.config or {}) if definition else {}
+
+    def _put(self, connector: str, config: Mapping[str, str], state: TargetState | None) -> ConnectorInfo:
+        """Check a configuration, keep it and take it up; nothing is kept of one that can't be used."""
+        lifecycle = self._defined(connector)
+        before = lifecycle.definition if lifecycle else None
+        flat = {**config, "name": connector}
+        self._plan(Definition(connector, before.path if before else Path(), "", flat, mask(flat)))
+        if state is not None:
+            self._kept.set_state(connector, state)
+        definition = self._kept.put(connector, config, before)
+        if self._folder is not None:
+            self._names = {path: name for path, name in self._names.items() if name != connector}
+            self._names[definition.path] = connector
+        self._define(definition)
+        return self._known(connector).info()
+
     def _supervisors(self) -> list[TaskSupervisor]:
         return [task for lifecycle in self._lifecycles.values() for task in lifecycle.tasks]
 
@@ -164,12 +309,13 @@ class StandaloneHerder:
         return ""
 
     def _look_at(self, folder: FolderWatch) -> None:
-        definitions = folder.poll()
+        read = folder.poll()
         if folder.problem and folder.problem != self._folder_problem:
             _log.error("connectors folder", reason=folder.problem, hint="running connectors go on as they are")
         self._folder_problem = folder.problem
-        if definitions is None:
+        if read is None:
             return
+        definitions = self._kept.over(read)
         taken = {definition.name for definition in definitions if definition.config is not None}
         named = [self._keeping_name(definition, taken) for definition in definitions]
         for definition in named:
@@ -177,6 +323,7 @@ class StandaloneHerder:
         self._names = {definition.path: definition.name for definition in named}
         for name, lifecycle in self._lifecycles.items():
             if name not in self._names.values() and not lifecycle.removed:
+                self._kept.set_state(name, TargetState.RUNNING)
                 lifecycle.remove()
 
     def _keeping_name(self, definition: Definition, taken: set[str]) -> Definition:
@@ -193,6 +340,7 @@ class StandaloneHerder:
                 definition.name, plan=self._plan, supervise=self._supervise, worker_id=self._worker_id
             )
             self._lifecycles = {**self._lifecycles, definition.name: lifecycle}
+        lifecycle.set_target(self._kept.state(definition.name))
         lifecycle.define(definition)
 
 

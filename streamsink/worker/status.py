@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from streamsink.observe.snapshot import TaskSnapshot
 
@@ -18,6 +19,33 @@ class State(StrEnum):
     STOPPED = "STOPPED"
     FAILED = "FAILED"
     RESTARTING = "RESTARTING"
+
+
+class TargetState(StrEnum):
+    """What a connector is meant to be. PAUSED keeps its tasks for later, STOPPED has none; neither runs a process."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetEntry:
+    """Where a connector stands in one partition of what it reads, in Connect's maps. No `offset`: none is kept.
+
+    A sink's partition is `{"kafka_topic", "kafka_partition"}`, its offset `{"kafka_offset"}`.
+    """
+
+    partition: Mapping[str, Any]
+    offset: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggerLevel:
+    """A logger's level, and when it was set; None where it has been so since the start."""
+
+    level: str
+    last_modified_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

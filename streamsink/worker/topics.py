@@ -1,0 +1,34 @@
+"""Which topics a connector's tasks have used, as their snapshots show. Pure: values in, names out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.record import TopicPartition
+
+
+class ActiveTopics:
+    """Connect's active topics of one connector: those in which its position has moved since `reset`."""
+
+    def __init__(self) -> None:
+        self._topics: frozenset[str] = frozenset()
+        self._positions: dict[TopicPartition, int] = {}
+
+    @property
+    def topics(self) -> list[str]:
+        """Names, sorted."""
+        return sorted(self._topics)
+
+    def saw(self, snapshots: Iterable[TaskSnapshot]) -> None:
+        """Take the tasks' newest snapshots in."""
+        for snapshot in snapshots:
+            for at, partition in snapshot.partitions.items():
+                if at.topic not in self._topics and partition.position > self._positions.get(at, 0):
+                    self._topics |= {at.topic}
+
+    def reset(self, snapshots: Iterable[TaskSnapshot]) -> None:
+        """Forget all; a topic is active again once a position passes where it stands now."""
+        for snapshot in snapshots:
+            self._positions.update({at: partition.position for at, partition in snapshot.partitions.items()})
+        self._topics = frozenset()
