@@ -24,9 +24,11 @@ from streamsink.consume.protocol import CommittedOffset, PolledEnd, RebalanceLis
 from streamsink.consume.quiet import librdkafka_log
 from streamsink.consume.settings import consumer_settings, start_at_end
 from streamsink.consume.slices import group_messages, raw_slice
+from streamsink.consume.statistics import read_statistics
 from streamsink.consume.subscription import Subscription
 from streamsink.consume.trouble import Trouble
 from streamsink.errors import StreamsinkError, TerminalError, TransientError
+from streamsink.observe.snapshot import ClientSnapshot
 from streamsink.record import RawSlice, TopicPartition
 
 REQUEST_TIMEOUT_S = 15.0
@@ -77,7 +79,13 @@ class KafkaSliceConsumer:
         self._subscription = Subscription(topics, topics_regex)
         self._rejoin = False
         self._closed = False
-        config: dict[str, Any] = {**settings, "error_cb": self._trouble.note, "on_commit": self._on_commit}
+        self._statistics: ClientSnapshot | None = None
+        callbacks = {
+            "error_cb": self._trouble.note,
+            "stats_cb": self._on_statistics,
+            "on_commit": self._on_commit,
+        }
+        config: dict[str, Any] = {**settings, **callbacks}
         try:
             self._consumer = Consumer(config, logger=librdkafka_log())
         except KafkaException as error:
@@ -268,6 +276,13 @@ class KafkaSliceConsumer:
             if high >= 0:
                 ends[partition] = high
         return ends
+
+    def _on_statistics(self, text: str) -> None:
+        self._statistics = read_statistics(text)
+
+    def statistics(self) -> ClientSnapshot | None:
+        """See `SliceConsumer.statistics`."""
+        return self._statistics
 
     def close(self) -> None:
         """See `SliceConsumer.close`: revokes what is held first, so that the listener can store and commit.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamsink.observe.snapshot import ClientSnapshot
 from streamsink.record import RawSlice, TopicPartition
 
 
@@ -81,6 +82,10 @@ class SliceConsumer(Protocol):
 
     def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Last known end of each partition, from the consumer's cache: for lag."""
+        ...
+
+    def statistics(self) -> ClientSnapshot | None:
+        """The Kafka client's latest view of itself; None before its first."""
         ...
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ DEFAULTS = {
     "reconnect.backoff.max.ms": "5000",
     "topic.metadata.refresh.interval.ms": "15000",
     "allow.auto.create.topics": "false",
+    "statistics.interval.ms": "10000",
     "client.id": "streamsink",
 }
 """A full queue makes librdkafka wait `fetch.queue.backoff.ms`, a second by default, which starves a fast sink."""

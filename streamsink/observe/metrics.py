@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from streamsink import __version__
-from streamsink.observe.snapshot import PartitionSnapshot, TaskSnapshot
+from streamsink.observe.durations import Durations
+from streamsink.observe.snapshot import ClientSnapshot, PartitionSnapshot, TaskSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,33 @@ _TASK_TOTALS: Sequence[tuple[str, str, Callable[[TaskSnapshot], int]]] = (
 
 _TASK_GAUGES: Sequence[tuple[str, str, Callable[[TaskSnapshot], Number]]] = (
     ("memory_bytes", "Bytes of memory that open and waiting files hold.", lambda s: s.memory_bytes),
+    ("memory_bytes_max", "Ceiling of memory_bytes.", lambda s: s.memory_bytes_max),
     ("retrying", "1 while the task keeps trying something that fails.", lambda s: int(bool(s.retrying))),
     (
         "last_commit_timestamp_seconds",
         "When offsets were last committed.",
         lambda s: None if s.last_commit_ms is None else s.last_commit_ms / 1000,
     ),
+)
+
+_TASK_DURATIONS: Sequence[tuple[str, str, Callable[[TaskSnapshot], Durations]]] = (
+    ("upload_duration_seconds", "How long storing an object took.", lambda s: s.uploads),
+    ("commit_duration_seconds", "How long a commit took, its manifest included.", lambda s: s.commits),
+)
+
+_CLIENT_TOTALS: Sequence[tuple[str, str, Callable[[ClientSnapshot], int]]] = (
+    ("request_errors", "Requests to brokers that failed.", lambda c: c.request_errors_total),
+    ("request_timeouts", "Requests to brokers that took too long.", lambda c: c.request_timeouts_total),
+    ("disconnects", "Connections to brokers lost.", lambda c: c.disconnects_total),
+    ("rebalances", "Rebalances of the consumer group.", lambda c: c.rebalances_total),
+)
+
+_CLIENT_GAUGES: Sequence[tuple[str, str, Callable[[ClientSnapshot], Number]]] = (
+    ("brokers_up", "Brokers connected to.", lambda c: c.brokers_up),
+    ("brokers_known", "Brokers of the cluster.", lambda c: c.brokers_known),
+    ("round_trip_p99_seconds", "Slowest broker's 99th percentile of round trips.", lambda c: c.round_trip_p99_s),
+    ("fetch_queue_records", "Records fetched ahead.", lambda c: c.fetch_queue_records),
+    ("fetch_queue_bytes", "Bytes fetched ahead.", lambda c: c.fetch_queue_bytes),
 )
 
 _PARTITION_GAUGES: Sequence[tuple[str, str, Callable[[PartitionSnapshot], Number]]] = (
@@ -94,6 +122,7 @@ class SnapshotCollector(Collector):
         yield GaugeMetricFamily("streamsink_start_time_seconds", "When the worker started.", value=self._started_s)
         yield from self._of_processes(tasks)
         yield from _of_snapshots(reporting)
+        yield from _of_clients([(labels, snap.client) for labels, snap in reporting if snap.client is not None])
         yield from _of_partitions(reporting)
 
     def _of_processes(self, tasks: Sequence[TaskMetrics]) -> Iterator[Metric]:
@@ -127,11 +156,40 @@ def _of_snapshots(reporting: _Reporting) -> Iterator[Metric]:
             if (value := read(snapshot)) is not None:
                 gauge.add_metric(labels, value)
         yield gauge
-    rotations = CounterMetricFamily("streamsink_rotations", "Files closed, by reason.", labels=(*_TASK, "reason"))
-    for labels, snapshot in reporting:
-        for reason, total in sorted(snapshot.rotations.items()):
-            rotations.add_metric((*labels, reason), total)
-    yield rotations
+    yield from _histograms(reporting)
+    yield _by("rotations", "Files closed, by reason.", "reason", ((at, each.rotations) for at, each in reporting))
+    yield _by("failures", "What went wrong, by kind.", "kind", ((at, each.failures) for at, each in reporting))
+
+
+def _histograms(reporting: _Reporting) -> Iterator[Metric]:
+    for name, text, read_durations in _TASK_DURATIONS:
+        histogram = HistogramMetricFamily(f"streamsink_{name}", text, labels=_TASK)
+        for labels, snapshot in reporting:
+            durations = read_durations(snapshot)
+            histogram.add_metric(labels, durations.buckets(), durations.sum_s)
+        yield histogram
+
+
+def _by(name: str, text: str, label: str, tasks: Iterable[tuple[tuple[str, str], Mapping[str, int]]]) -> Metric:
+    counter = CounterMetricFamily(f"streamsink_{name}", text, labels=(*_TASK, label))
+    for labels, totals in tasks:
+        for key, total in sorted(totals.items()):
+            counter.add_metric((*labels, key), total)
+    return counter
+
+
+def _of_clients(clients: Sequence[tuple[tuple[str, str], ClientSnapshot]]) -> Iterator[Metric]:
+    for name, text, read_total in _CLIENT_TOTALS:
+        counter = CounterMetricFamily(f"streamsink_client_{name}", text, labels=_TASK)
+        for labels, client in clients:
+            counter.add_metric(labels, read_total(client))
+        yield counter
+    for name, text, read in _CLIENT_GAUGES:
+        gauge = GaugeMetricFamily(f"streamsink_client_{name}", text, labels=_TASK)
+        for labels, client in clients:
+            if (value := read(client)) is not None:
+                gauge.add_metric(labels, value)
+        yield gauge
 
 
 def _of_partitions(reporting: _Reporting) -> Iterator[Metric]:

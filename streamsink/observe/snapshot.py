@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from streamsink.observe.durations import Durations
 from streamsink.record import TopicPartition
 
 
@@ -23,8 +24,27 @@ class PartitionSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientSnapshot:
+    """The Kafka client's own view, from librdkafka's statistics."""
+
+    brokers_up: int
+    brokers_known: int
+    request_errors_total: int
+    request_timeouts_total: int
+    disconnects_total: int
+    round_trip_p99_s: float
+    fetch_queue_records: int
+    fetch_queue_bytes: int
+    rebalances_total: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSnapshot:
-    """One task. Totals only grow while the task lives; `rotations` counts closed files by reason."""
+    """One task. Totals only grow while the task lives.
+
+    `rotations` counts closed files by reason, `failures` what went wrong by what it was: broker, store, manifest,
+    commit or record.
+    """
 
     assigned: bool = False
     guarantee: str = ""
@@ -38,6 +58,11 @@ class TaskSnapshot:
     commits_total: int = 0
     last_commit_ms: int | None = None
     memory_bytes: int = 0
+    memory_bytes_max: int = 0
+    uploads: Durations = field(default_factory=Durations)
+    commits: Durations = field(default_factory=Durations)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    client: ClientSnapshot | None = None
     rotations: Mapping[str, int] = field(default_factory=dict)
     retrying: str = ""
     partitions: Mapping[TopicPartition, PartitionSnapshot] = field(default_factory=dict)

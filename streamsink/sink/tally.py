@@ -8,8 +8,9 @@ from collections import Counter
 import structlog
 
 from streamsink.consume.protocol import SliceConsumer
+from streamsink.observe.durations import Durations
 from streamsink.observe.snapshot import PartitionSnapshot, TaskSnapshot
-from streamsink.record import BadRecord, RawSlice
+from streamsink.record import BadRecord, RawSlice, TopicPartition
 from streamsink.sink import effects as do
 from streamsink.sink import events as on
 from streamsink.sink.machine import SinkMachine
@@ -40,13 +41,18 @@ class Tally:
         self.upload_retries_total = 0
         self.commits_total = 0
         self.last_commit_ms: int | None = None
+        self.uploads = Durations()
+        self.commits = Durations()
+        self._commit_began_s: dict[TopicPartition, float] = {}
         self._rotations: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
 
     def polled(self, raw: RawSlice, bad: tuple[BadRecord, ...]) -> None:
         """A slice was taken."""
         self.records_total += raw.rows.num_rows
         self.bytes_total += raw.value_bytes
         self.bad_records_total += len(bad)
+        self.failed("record", len(bad))
 
     def closed(self, close: do.Close) -> None:
         """A file closed."""
@@ -59,6 +65,7 @@ class Tally:
         if isinstance(outcome.event, on.Conflict):
             self.objects_adopted_total += 1
             return
+        self.uploads = self.uploads.took(outcome.seconds)
         self.objects_stored_total += 1
         self.bytes_stored_total += about.size_bytes or 0
         log.info(
@@ -73,9 +80,22 @@ class Tally:
     def upload_failed(self) -> None:
         """An upload will be tried again."""
         self.upload_retries_total += 1
+        self.failed("store")
 
-    def committed(self) -> None:
+    def failed(self, what: str, count: int = 1) -> None:
+        """Something went wrong: broker, store, manifest, commit or record."""
+        if count:
+            self._failures[what] += count
+
+    def commit_begins(self, partition: TopicPartition) -> None:
+        """The machine orders a commit; it lasts until the group has it, manifest included."""
+        self._commit_began_s[partition] = time.monotonic()
+
+    def committed(self, partition: TopicPartition) -> None:
         """A commit was taken."""
+        began_s = self._commit_began_s.pop(partition, None)
+        if began_s is not None:
+            self.commits = self.commits.took(time.monotonic() - began_s)
         self.commits_total += 1
         self.last_commit_ms = int(time.time() * 1000)
 
@@ -119,6 +139,11 @@ class Tally:
             commits_total=self.commits_total,
             last_commit_ms=self.last_commit_ms,
             memory_bytes=machine.memory.bytes,
+            memory_bytes_max=machine.memory.bytes_max,
+            uploads=self.uploads,
+            commits=self.commits,
+            failures=dict(self._failures),
+            client=consumer.statistics(),
             rotations=dict(self._rotations),
             retrying="; ".join(text for text in (self.broker_trouble, self.store_trouble) if text),
             partitions={

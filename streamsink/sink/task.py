@@ -155,6 +155,7 @@ class SinkTask:
 
     def _broker_away(self, error: TransientError, seconds: float) -> None:
         if not self.tally.broker_trouble:
+            self.tally.failed("broker")
             log.warning("nothing can be read, trying again", error=error.message, hint=error.hint)
         self.tally.broker_trouble = str(error)
         if seconds > self.config.upload_retry_timeout_ms / 1000:
@@ -286,7 +287,7 @@ class SinkTask:
     def _take_outcomes(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             match outcome:
-                case StoredObject(met, description):
+                case StoredObject(met, description, _):
                     partition = TopicPartition(description.topic, description.partition)
                     self._manifest_due.setdefault(partition, []).append(description)
                     self.tally.stored(outcome)
@@ -295,6 +296,7 @@ class SinkTask:
                 case ManifestWritten(commit, entries, error):
                     if error is not None:
                         self._manifest_due.setdefault(commit.topic_partition, []).extend(entries)
+                        self.tally.failed("manifest")
                         log.warning("manifest not written, will try with the next commit", error=str(error))
                     events: deque[on.Event] = deque()
                     self._send_commit(commit, events)
@@ -306,6 +308,7 @@ class SinkTask:
 
     def _commit(self, commit: do.Commit, events: deque[on.Event]) -> None:
         """Manifest first, on the pool, then the commit."""
+        self.tally.commit_begins(commit.topic_partition)
         entries = self._manifest_due.pop(commit.topic_partition, [])
         if entries:
             self._uploads.write_manifest(commit, entries)
@@ -329,7 +332,7 @@ class SinkTask:
             return
         try:
             self.consumer.commit(offsets, done=None)
-            self.tally.committed()
+            self.tally.committed(commit.topic_partition)
             events.append(on.Committed(commit.topic_partition, commit.offset, commit.metadata))
         except TransientError as error:
             events.append(on.CommitFailed(commit.topic_partition, error))
@@ -341,7 +344,8 @@ class SinkTask:
         reached(Point.COMMIT_REPORTED)
         for partition, at in offsets.items():
             if error is None:
-                self.tally.committed()
+                self.tally.committed(partition)
                 self._told.append(on.Committed(partition, at.offset or 0, at.metadata))
             else:
+                self.tally.failed("commit")
                 self._told.append(on.CommitFailed(partition, error, fenced=isinstance(error, TerminalError)))

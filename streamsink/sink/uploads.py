@@ -23,10 +23,11 @@ from streamsink.upload.sidecar import describe_by_sidecar, write_sidecars
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An upload's end, with the description of what is stored: ours, or the one we met."""
+    """An upload's end after `seconds`, with the description of what is stored: ours, or the one we met."""
 
     event: on.Uploaded | on.Conflict
     description: ObjectDescription
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,15 @@ class Uploads:
 
     def _upload(self, file_id: int, description: ObjectDescription, encoded: EncodedFile) -> Outcome:
         reached(Point.BEFORE_PUT)
+        began_s = time.monotonic()
         describe = not self._keeps_footer and not self._store.keeps_metadata
         write_sidecars(self._store, description, encoded.sidecar, describe=describe)
         result = store_object(self._store, description, encoded.data, read_description=read_description)
         reached(Point.AFTER_PUT)
         if isinstance(result, Stored):
-            return StoredObject(on.Uploaded(file_id), description)
+            return StoredObject(on.Uploaded(file_id), description, time.monotonic() - began_s)
         existing = result.existing
-        return StoredObject(on.Conflict(file_id, existing.last_offset), existing)
+        return StoredObject(on.Conflict(file_id, existing.last_offset), existing, time.monotonic() - began_s)
 
     def _write_manifest(self, commit: Commit, entries: tuple[ObjectDescription, ...]) -> None:
         error: Exception | None = None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from prometheus_client import generate_latest
 
+from streamsink.observe.durations import Durations
 from streamsink.observe.metrics import TaskMetrics, make_registry
 from streamsink.observe.snapshot import PartitionSnapshot, TaskSnapshot
 from streamsink.record import TopicPartition
@@ -60,6 +61,22 @@ def test_a_task_that_does_not_report_has_a_state_and_nothing_else():
     assert samples['streamsink_task_state{connector="orders",state="FAILED",task="1"}'] == 1
     assert samples['streamsink_task_state{connector="orders",state="RUNNING",task="1"}'] == 0
     assert not [name for name in samples if name.startswith("streamsink_records_total")]
+
+
+def test_durations_are_histograms_that_add_up():
+    uploads = Durations().took(0.02).took(0.02).took(1000.0)
+    samples = scrape(reporting(uploads=uploads))
+    task = 'connector="orders"'
+    assert samples[f'streamsink_upload_duration_seconds_bucket{{{task},le="0.01",task="0"}}'] == 0
+    assert samples[f'streamsink_upload_duration_seconds_bucket{{{task},le="0.025",task="0"}}'] == 2
+    assert samples[f'streamsink_upload_duration_seconds_bucket{{{task},le="+Inf",task="0"}}'] == 3
+    assert samples[f'streamsink_upload_duration_seconds_count{{{task},task="0"}}'] == 3
+    assert samples[f'streamsink_upload_duration_seconds_sum{{{task},task="0"}}'] == 1000.04
+
+
+def test_failures_count_by_kind():
+    samples = scrape(reporting(failures={"store": 2, "commit": 1}))
+    assert samples['streamsink_failures_total{connector="orders",kind="store",task="0"}'] == 2
 
 
 def test_names_of_topics_are_escaped():
