@@ -90,7 +90,11 @@ _CLIENT_GAUGES: Sequence[tuple[str, str, Callable[[ClientSnapshot], Number]]] = 
 
 _PARTITION_GAUGES: Sequence[tuple[str, str, Callable[[PartitionSnapshot], Number]]] = (
     ("lag_records", "Offsets between what is committed and the partition's end.", _lag),
-    ("oldest_unstored_age_seconds", "Age of the oldest record not stored yet.", lambda p: p.oldest_unstored_s),
+    (
+        "oldest_unstored_age_seconds",
+        "Age of the oldest record not stored yet, 0 where all are.",
+        lambda p: p.oldest_unstored_s or 0.0,
+    ),
     ("open_files", "Files being written.", lambda p: p.open_files),
     ("waiting_files", "Files closed and not stored yet.", lambda p: p.waiting_files),
     ("position_offset", "Next offset to be read.", lambda p: p.position),

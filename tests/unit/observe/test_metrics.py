@@ -51,9 +51,10 @@ def test_lag_counts_from_the_committed_offset_or_the_frontier_where_none_is():
     assert scrape(reporting({TopicPartition("t", 1): partition(end=10)}))[key] == 0
 
 
-def test_a_partition_with_nothing_unstored_has_no_age():
+def test_a_partition_with_nothing_unstored_has_age_zero():
     samples = scrape(reporting({TopicPartition("t", 1): partition(oldest_unstored_s=None)}))
-    assert not [name for name in samples if name.startswith("streamsink_oldest_unstored_age_seconds")]
+    (age,) = [value for name, value in samples.items() if name.startswith("streamsink_oldest_unstored_age_seconds")]
+    assert age == 0
 
 
 def test_a_task_that_does_not_report_has_a_state_and_nothing_else():
