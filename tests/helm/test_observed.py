@@ -38,7 +38,7 @@ def observed(kafka, tmp_path_factory):
     worker = WorkerServer(folder / "worker", kafka.bootstrap)
     sink = {"topics": "observed", "archive.url": (folder / "archive").as_uri(), "rotate.age.ms": "300"}
     worker.connector("runs", sink)
-    worker.connector("fails", {**sink, "archive.url": "file:///proc/nowhere"})
+    worker.connector("fails", {**sink, "format.class": "papyrus"})
     producer = kafka.producer()
     for number in range(100):
         producer.produce("observed", b"x" * 100, partition=number % 2)
