@@ -2,7 +2,8 @@
 
 * `StreamsinkError`
     * `ConfigError`: a configuration can't be used; carries every problem at once
-    * `DecodeError`: one record can't be decoded
+    * `DecodeError`: one record can't be decoded, or transformed
+    * `TransformError`: rows of a batch that a transform can't take; becomes a `DecodeError` or a dead letter
     * `TransientError`: may pass by itself; retried with backoff
     * `TerminalError`: the task stops and shows the reason
         * `StoreUnsafeError`: the store can't give what `exactly.once=required` asks for
@@ -21,6 +22,7 @@ A broken invariant is an assertion, never one of these.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -60,6 +62,19 @@ class ConfigError(StreamsinkError):
 
 class DecodeError(StreamsinkError):
     """One record can't be decoded, by the stage named in Connect's words (KEY_CONVERTER, VALUE_CONVERTER)."""
+
+
+class TransformError(StreamsinkError):
+    """A transform can't take some rows of a batch.
+
+    Args:
+        message: What is wrong with them.
+        rows: What is wrong by row number; where empty, any of the batch's rows may be meant.
+    """
+
+    def __init__(self, message: str, *, rows: Mapping[int, str] | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rows = dict(rows or {})
 
 
 class TransientError(StreamsinkError):

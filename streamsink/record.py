@@ -74,7 +74,10 @@ class RawSlice:
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that a stage could not take, with its original bytes (Connect's dead letter shape)."""
+    """A record that a stage could not take, with its original bytes (Connect's dead letter shape).
+
+    `executing` is the class of the converter or transform at fault, where it isn't that of the error.
+    """
 
     topic_partition: TopicPartition
     offset: int
@@ -85,6 +88,7 @@ class BadRecord:
     stage: str
     error: str
     error_class: str
+    executing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class DecodedSlice:
     Records that could not be decoded are in `bad` and in no column. `schema_tag` tells apart records of one slice
     that must not share a file (registry schema ids); it is empty where every record fits one widening schema.
     `partition_columns` holds, beside `rows`, the value's fields that the encoded partition is made of where `rows`
-    keeps only raw bytes.
+    keeps only raw bytes. `topics` are those that transforms route rows to, None if none does.
     """
 
     topic_partition: TopicPartition
@@ -108,3 +112,4 @@ class DecodedSlice:
     bad: tuple[BadRecord, ...] = ()
     schema_tag: str = ""
     partition_columns: pa.RecordBatch | None = None
+    topics: pa.DictionaryArray | None = None

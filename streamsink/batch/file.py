@@ -9,15 +9,21 @@ from streamsink.batch.rotation import Reason
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lane:
-    """What one file collects: an encoded partition and, where records of it can't share a file, their schema's tag."""
+    """What one file collects.
+
+    An encoded partition and, where records of it can't share a file, their schema's tag; where transforms route records
+    to another topic than the one they were read from, that topic.
+    """
 
     encoded_partition: str
     tag: str = ""
+    topic: str = ""
 
     @property
     def key(self) -> str:
         """The lane's name in commit metadata and in objects."""
-        return f"{self.encoded_partition}#{self.tag}" if self.tag else self.encoded_partition
+        path = f"{self.topic}:{self.encoded_partition}" if self.topic else self.encoded_partition
+        return f"{path}#{self.tag}" if self.tag else path
 
 
 @dataclass(slots=True)

@@ -149,7 +149,7 @@ CONTENT_KEYS = grouped(
             KeyType.STRING,
             "",
             "What a value becomes: raw keeps its bytes in one column, columns decodes it into one column a field, both "
-            "does both. If empty: columns for the json converter, else raw.",
+            "does both. If empty: columns for the json converter and where a transform changes values, else raw.",
             Importance.HIGH,
             check.one_of(("", "raw", "columns", "both")),
             ("raw", "columns", "both"),

@@ -13,6 +13,7 @@ from streamsink.config.location import check_credentials, read_location
 from streamsink.config.profiles import CLASSES, NATIVE, ConnectorClass, find_class
 from streamsink.config.sink import Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
 from streamsink.config.store_keys import PREFIX as OPTION_PREFIX
+from streamsink.config.transforms import read_transforms
 from streamsink.config.vendor_keys import ONLY, WITHOUT_EFFECT
 from streamsink.errors import ConfigError, Problem
 
@@ -99,10 +100,11 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
     archive_url, options = read_location(values, kind)
     check_credentials(values)
     topics = tuple(dict.fromkeys(values.items("topics")))
-    key_converter = content.read_key_converter(values, worker)
+    key_converter, key_schemas = content.read_key_converter(values, worker)
     converter, schemas_enable = content.read_value_converter(values, worker)
     encoding = content.read_encoding(values)
     consumer, producer = read_clients(values, worker)
+    transforms = read_transforms(values)
     return SinkConfig(
         name=values.text("name"),
         archive_url=archive_url,
@@ -112,14 +114,16 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         topics_regex=values.text("topics.regex").strip(),
         profile=profile,
         key_converter=key_converter,
+        key_schemas_enable=key_schemas and key_converter is Converter.JSON,
         value_converter=converter,
         schemas_enable=schemas_enable and converter is Converter.JSON,
-        archive_value=content.read_archive_value(values, profile, converter, encoding.kind),
+        archive_value=content.read_archive_value(values, profile, converter, encoding.kind, transforms),
         archive_envelope=values.flag("archive.envelope"),
         value_schema=values.text("value.schema").strip(),
         value_columns_max=values.whole("value.columns.max"),
         null_values=content.read_null_values(values, profile),
         errors=_read_errors(values, topics),
+        transforms=transforms,
         partitioning=rules.read_partitioning(values, profile),
         encoding=encoding,
         rotation=rules.read_rotation(values, profile),
@@ -172,9 +176,6 @@ def _warn_of_unknown(values: Values) -> None:
 
 def _check_unhonoured(values: Values) -> None:
     """Keys of which only the default can be honoured, or which change nothing here."""
-    for key in ("transforms", "predicates"):
-        if values.items(key):
-            values.problem(key, "is not supported yet")
     if values.text("schema.compatibility").strip().upper() != "NONE":
         values.problem("schema.compatibility", "only NONE is supported yet: a new schema, a new file")
     for key, remedy in ONLY.items():

@@ -143,8 +143,23 @@ CONVERTER_KEYS = grouped(
 TRANSFORM_KEYS = grouped(
     "Transforms",
     [
-        ConfigKey("transforms", KeyType.LIST, "", "Names of single message transforms. Not supported yet."),
-        ConfigKey("predicates", KeyType.LIST, "", "Names of predicates of transforms. Not supported yet."),
+        ConfigKey(
+            "transforms",
+            KeyType.LIST,
+            "",
+            "Names of Kafka Connect's transforms, in the order they run, each with its transforms.NAME.type, its "
+            "settings as transforms.NAME.*, and, if it is not for all records, transforms.NAME.predicate and "
+            "transforms.NAME.negate.",
+            width=Width.LONG,
+        ),
+        ConfigKey(
+            "predicates",
+            KeyType.LIST,
+            "",
+            "Names of predicates that transforms use, each with its predicates.NAME.type and its settings as "
+            "predicates.NAME.*.",
+            width=Width.LONG,
+        ),
     ],
 )
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 
 from streamsink.config import names
 from streamsink.config.definition import Values
-from streamsink.config.sink import ArchiveValue, Converter, Encoding, FormatKind, NullValues, Profile
+from streamsink.config.sink import (
+    ArchiveValue,
+    Converter,
+    Encoding,
+    FormatKind,
+    NullValues,
+    Profile,
+    TransformSpec,
+)
+from streamsink.config.transforms import HIDING
 
 COMPRESSION_KEYS = ("compression.type", "s3.compression.type", "gcs.compression.type", "az.compression.type")
 LEVELS = {
@@ -20,15 +29,22 @@ LEVELS = {
 """The levels each codec has; those not here have none."""
 
 
-def read_key_converter(values: Values, worker: Mapping[str, str]) -> Converter:
-    """How keys are read. Converters not built yet read as bytes: keys are archived as bytes in any case."""
-    text = values.text("key.converter") or worker.get("key.converter", "") or "bytes"
+def read_key_converter(values: Values, worker: Mapping[str, str]) -> tuple[Converter, bool]:
+    """How keys are read, and whether JSON comes in Connect's envelope.
+
+    Converters not built yet read as bytes: keys are archived as bytes in any case.
+    """
+    own = values.text("key.converter")
+    source = values.raw if own else worker
+    text = (own or worker.get("key.converter", "")).strip() or "bytes"
     found = names.find(names.CONVERTERS, text)
     if found is None and text.strip() in names.CONVERTERS_LATER:
         values.warn(f"key.converter: keys are kept as bytes, {text} is not applied to them")
     elif found is None:
         values.problem("key.converter", f"{text!r} is unknown; known are {names.known_short(names.CONVERTERS)}")
-    return found or Converter.BYTES
+    enabled = source.get("key.converter.schemas.enable", "").strip().lower()
+    default = text == names.JSON_CONVERTER_CLASS
+    return found or Converter.BYTES, {"true": True, "false": False}.get(enabled, default)
 
 
 def read_value_converter(values: Values, worker: Mapping[str, str]) -> tuple[Converter, bool]:
@@ -115,19 +131,26 @@ def _level(values: Values, codec: str) -> int | None:
     return level
 
 
-def read_archive_value(values: Values, profile: Profile, converter: Converter, kind: FormatKind) -> ArchiveValue:
-    """What a value becomes: as said, else what converter and format suggest."""
+def read_archive_value(
+    values: Values,
+    profile: Profile,
+    converter: Converter,
+    kind: FormatKind,
+    transforms: tuple[TransformSpec, ...] = (),
+) -> ArchiveValue:
+    """What a value becomes: as said, else what converter, format and transforms suggest."""
     said = values.text("archive.value").strip().lower()
     envelope = values.flag("archive.envelope")
     if values.wrong("archive.value", "value.converter", "format.class"):
         return ArchiveValue.RAW
     if said:
         value = ArchiveValue(said)
-    elif converter is Converter.JSON and kind is not FormatKind.RAW:
+    elif (converter is Converter.JSON or _change_values(transforms)) and kind is not FormatKind.RAW:
         value = ArchiveValue.COLUMNS
     else:
         value = ArchiveValue.RAW
-    if value is not ArchiveValue.RAW and converter is not Converter.JSON:
+    _check_transforms(values, value, transforms)
+    if value is not ArchiveValue.RAW and converter is not Converter.JSON and not _change_values(transforms):
         values.problem("value.converter", f"{converter.value} makes no columns: use json, or archive.value=raw")
     if value is not ArchiveValue.RAW and kind is FormatKind.RAW:
         values.problem("archive.value", "raw objects hold values as they are: use raw, or another format.class")
@@ -149,6 +172,27 @@ def read_archive_value(values: Values, profile: Profile, converter: Converter, k
     if values.given("value.schema") and value is ArchiveValue.RAW:
         values.warn("value.schema: has no effect, since archive.value is raw")
     return value
+
+
+def _change_values(transforms: tuple[TransformSpec, ...]) -> bool:
+    return any("value" in one.writes for one in transforms)
+
+
+def _check_transforms(values: Values, value: ArchiveValue, transforms: tuple[TransformSpec, ...]) -> None:
+    """Bytes kept as they are can't have been changed, and would still hold what a transform hides."""
+    changing = [one for one in transforms if "value" in one.writes]
+    if changing and value is ArchiveValue.RAW:
+        values.problem(
+            "archive.value",
+            f"raw keeps values' bytes as they are, and the transform {changing[0].name} changes values: use columns "
+            "and a format.class other than raw",
+        )
+    hiding = [one for one in changing if one.kind in HIDING]
+    if hiding and value is ArchiveValue.BOTH:
+        values.problem(
+            "archive.value",
+            f"both keeps values' bytes as well, with what the transform {hiding[0].name} hides: use columns",
+        )
 
 
 def read_null_values(values: Values, profile: Profile) -> NullValues:

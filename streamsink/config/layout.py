@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from streamsink.config.sink import ArchiveValue, FormatKind, PartitionerKind, SinkConfig
+from streamsink.config.sink import ArchiveValue, FormatKind, PartitionerKind, PredicateSpec, SinkConfig
 
 _FIELDS = frozenset({PartitionerKind.FIELD, PartitionerKind.FIELD_TIME})
 _TIMED = frozenset(PartitionerKind) - {PartitionerKind.DEFAULT, PartitionerKind.FIELD}
@@ -43,4 +43,13 @@ def _decisive(config: SinkConfig) -> dict[str, object]:
         decisive["time"] = [rules.path_format, rules.duration_ms, rules.timezone, rules.locale, rules.extractor.value]
         if rules.extractor.value == "RecordField":
             decisive["field"] = rules.timestamp_field
+    if config.transforms:
+        decisive["transforms"] = [
+            [one.kind, one.side, dict(one.settings), _predicate(one.predicate), one.negate] for one in config.transforms
+        ]
+        decisive["keys"] = [config.key_converter.value, config.value_converter.value]
     return decisive
+
+
+def _predicate(spec: PredicateSpec | None) -> list[object]:
+    return [] if spec is None else [spec.kind, dict(spec.settings)]

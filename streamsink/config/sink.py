@@ -94,6 +94,34 @@ class ErrorHandling:
 
 
 @dataclass(frozen=True, slots=True)
+class PredicateSpec:
+    """A predicate as configured: its kind's name, or a user's class, and its settings."""
+
+    kind: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    plugin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransformSpec:
+    """A transform as configured.
+
+    `kind` is Connect's bare name (`Cast`), or, if `plugin`, the name of a user's class. `side` is "key" or "value"
+    where the kind has both. `reads` and `writes` say which of "key", "value" and "topic" it looks at and changes.
+    """
+
+    name: str
+    kind: str
+    side: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    predicate: PredicateSpec | None = None
+    negate: bool = False
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+    plugin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Partitioning:
     """How rows become encoded partitions; `duration_ms` and `path_format` are resolved for hourly and daily."""
 
@@ -160,6 +188,7 @@ class SinkConfig:
     topics_regex: str = ""
     profile: Profile = Profile.NATIVE
     key_converter: Converter = Converter.BYTES
+    key_schemas_enable: bool = False
     value_converter: Converter = Converter.BYTES
     schemas_enable: bool = False
     archive_value: ArchiveValue = ArchiveValue.RAW
@@ -168,6 +197,7 @@ class SinkConfig:
     value_columns_max: int = 1000
     null_values: NullValues = NullValues.WRITE
     errors: ErrorHandling = ErrorHandling()
+    transforms: tuple[TransformSpec, ...] = ()
     partitioning: Partitioning = Partitioning()
     encoding: Encoding = Encoding()
     rotation: Rotation = Rotation()

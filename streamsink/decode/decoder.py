@@ -40,13 +40,17 @@ _HINT_SKIP = "errors.tolerance=all skips such records, errors.deadletterqueue.to
 _HINT_NULLS = "behavior.on.null.values=write keeps tombstones, ignore drops them"
 
 
-def make_decoder(config: SinkConfig) -> Decoder:
+def make_decoder(config: SinkConfig, *, always: frozenset[str] = frozenset()) -> Decoder:
     """The decoder a configuration asks for.
+
+    Args:
+        config: Which converter, and what values become.
+        always: Fields that get a column of their own, however many there are.
 
     Raises:
         ConfigError: `value.schema` is no Connect struct schema.
     """
-    return SinkDecoder(config, _declared(config.value_schema))
+    return SinkDecoder(config, _declared(config.value_schema), always)
 
 
 def fields_wanted(config: SinkConfig) -> tuple[str, ...]:
@@ -72,7 +76,7 @@ class _Decoded:
 class SinkDecoder:
     """Decodes for one sink task; made by `make_decoder`."""
 
-    def __init__(self, config: SinkConfig, declared: Shape) -> None:
+    def __init__(self, config: SinkConfig, declared: Shape, always: frozenset[str]) -> None:
         self._config = config
         self._is_json = config.value_converter is Converter.JSON
         self._wanted = fields_wanted(config)
@@ -82,7 +86,7 @@ class SinkDecoder:
             declared=declared,
             schemas_enable=config.schemas_enable,
             columns_max=config.value_columns_max,
-            always=frozenset({*self._wanted, *heads}),
+            always=frozenset({*self._wanted, *heads, *always}),
             wanted=self._wanted if self._raw else None,
         )
         self._topics: dict[str, JsonColumns] = {}

@@ -16,7 +16,6 @@ from streamsink.config.guarantee import guarantee
 from streamsink.config.layout import layout_fingerprint
 from streamsink.config.sink import ExactlyOnce, ExtractorKind, PartitionerKind, SinkConfig
 from streamsink.consume.kafka import KafkaSliceConsumer
-from streamsink.decode.decoder import make_decoder
 from streamsink.encode.formats import make_format
 from streamsink.errors import StoreUnsafeError
 from streamsink.observe.snapshot import TaskSnapshot
@@ -27,6 +26,7 @@ from streamsink.sink.lanes import LaneSorter
 from streamsink.sink.machine import MachineSettings, SinkMachine
 from streamsink.sink.tally import Tally
 from streamsink.sink.task import SinkTask
+from streamsink.sink.transforming import with_transforms
 from streamsink.sink.uploads import Uploads
 from streamsink.upload.open import open_store
 from streamsink.upload.probe import probe_create
@@ -123,7 +123,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
         config,
         machine=machine,
         sorter=LaneSorter(
-            make_decoder(config), make_partitioner(config), with_times=config.rotation.interval_ms is not None
+            with_transforms(config), make_partitioner(config), with_times=config.rotation.interval_ms is not None
         ),
         files=TaskFiles(format_, origin),
         uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),

@@ -119,7 +119,7 @@ class DeadLetterTopic:
             "connector.name": self._connector,
             "task.id": self._task_id,
             "stage": record.stage,
-            "class.name": record.error_class,
+            "class.name": record.executing or record.error_class,
             "exception.class.name": record.error_class,
             "exception.message": record.error,
             "exception.stacktrace": record.error,

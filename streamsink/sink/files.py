@@ -114,6 +114,7 @@ class TaskFiles:
             spec.first_offset,
             self._format.extension,
             suffix=origin.name_suffix,
+            folder=spec.lane.topic,
         )
         return ObjectDescription(
             name=name,

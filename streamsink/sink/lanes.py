@@ -68,17 +68,33 @@ class LaneSorter:
         offsets = decoded.offsets.to_numpy(zero_copy_only=False)
         times_ms = decoded.timestamps.fill_null(NO_TIME_MS).to_numpy(zero_copy_only=False)
         schema = self._schema_name(decoded.rows.schema)
-        encoded = self._partitioner.encode(decoded, now_ms=now_ms)
-        if isinstance(encoded, str):
-            yield self._run(Lane(encoded, decoded.schema_tag), schema, offsets, LaneRows(decoded.rows, times_ms))
+        lanes, codes = self._lanes(decoded, self._partitioner.encode(decoded, now_ms=now_ms))
+        if codes is None:
+            yield self._run(lanes[0], schema, offsets, LaneRows(decoded.rows, times_ms))
             return
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
-        names = encoded.dictionary
         for code in np.unique(codes):
             chosen = np.flatnonzero(codes == code)
             # Copied, so that a lane with few rows does not keep its slice's whole memory alive.
             rows = LaneRows(decoded.rows.take(pa.array(chosen)), times_ms[chosen])
-            yield self._run(Lane(names[code].as_py(), decoded.schema_tag), schema, offsets[chosen], rows)
+            yield self._run(lanes[code], schema, offsets[chosen], rows)
+
+    def _lanes(
+        self, decoded: DecodedSlice, encoded: str | pa.DictionaryArray
+    ) -> tuple[list[Lane], npt.NDArray[np.int64] | None]:
+        """The lanes there are, and which one each row is in; None where there is but one."""
+        if isinstance(encoded, str):
+            paths, codes = [encoded], None
+        else:
+            paths = encoded.dictionary.to_pylist()
+            codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        topics = [""]
+        if decoded.topics is not None:
+            source = decoded.topic_partition.topic
+            topics = ["" if name == source else name for name in decoded.topics.dictionary.to_pylist()]
+            if len(topics) > 1:
+                routed = decoded.topics.indices.to_numpy(zero_copy_only=False).astype(np.int64) * len(paths)
+                codes = routed if codes is None else codes + routed
+        return [Lane(path, decoded.schema_tag, topic) for topic in topics for path in paths], codes
 
     def _run(self, lane: Lane, schema: str, offsets: npt.NDArray[np.int64], rows: LaneRows) -> LaneRun:
         return LaneRun(lane, schema, offsets, rows.times_ms if self._with_times else None, rows)

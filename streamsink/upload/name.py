@@ -32,6 +32,7 @@ def object_name(
     start_offset: int,
     extension: str,
     suffix: str = "",
+    folder: str = "",
 ) -> str:
     """`<topics.dir>/<topic>/<encoded partition>/<topic>+<partition>+<padded start offset><extension>`.
 
@@ -43,6 +44,8 @@ def object_name(
         start_offset: Offset of the object's first record.
         extension: With its leading dot.
         suffix: Makes the name unique where the store doesn't create atomically; as `SUFFIX_PATTERN`.
+        folder: The topic that transforms route the records to, if it is another. The file keeps the name of the topic
+            they came from: two topics routed to one would else meet under one name.
 
     Example:
         >>> object_name(Naming(), "orders", "partition=0", 0, 42, ".avro")
@@ -51,7 +54,7 @@ def object_name(
     assert not suffix or re.fullmatch(SUFFIX_PATTERN, suffix), suffix
     padded = str(start_offset).zfill(naming.zero_pad_width)
     stem = naming.file_delim.join([topic, str(partition), padded, *([suffix] if suffix else [])])
-    parts = [naming.topics_dir.strip("/"), topic, encoded_partition, f"{stem}{extension}"]
+    parts = [naming.topics_dir.strip("/"), folder or topic, encoded_partition, f"{stem}{extension}"]
     name = naming.directory_delim.join(part for part in parts if part)
     assert ".." not in name.split("/"), "a name stays below its root"
     return name
@@ -60,8 +63,8 @@ def object_name(
 def parse_name(name: str, naming: Naming | None = None) -> ParsedName | None:
     """Read a name back, whatever `topics.dir` it lies below; None where it is not an object's name.
 
-    The file's part repeats the topic, whose folder must be among those above it: the one right below `topics.dir`
-    if it is that, else the first.
+    The file's part repeats the topic, whose folder is among those above it: the one right below `topics.dir` if it is
+    that, else the first. Where none is, transforms routed the records: the folder right below is then the topic's.
     """
     naming = naming or Naming()
     delim = re.escape(naming.file_delim)
@@ -73,9 +76,10 @@ def parse_name(name: str, naming: Naming | None = None) -> ParsedName | None:
     root = naming.topics_dir.strip("/")
     below = folders.removeprefix(f"{root}{naming.directory_delim}") if root else folders
     above = below.split(naming.directory_delim)
-    if topic not in above:
+    if topic not in above and len(above) == 1:
         return None
-    encoded = naming.directory_delim.join(above[above.index(topic) + 1 :])
+    folder = above.index(topic) if topic in above else 0
+    encoded = naming.directory_delim.join(above[folder + 1 :])
     return ParsedName(topic, encoded, int(partition), int(start_offset), suffix or "", extension or "")
 
 

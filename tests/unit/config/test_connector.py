@@ -198,8 +198,6 @@ def test_aivens_default_of_an_envelope_is_not_silently_dropped(aiven):
         ("s3.credentials.provider.class", "com.example.Vault"),
         ("s3.proxy.url", "http://proxy:3128"),
         ("schema.compatibility", "BACKWARD"),
-        ("transforms", "route"),
-        ("predicates", "p"),
         ("json.decimal.format", "NUMERIC"),
         ("behavior.on.null.values", "write"),
     ],
@@ -238,7 +236,6 @@ def test_keys_that_others_define_are_passed_over_in_silence(native):
     raw = native() | {
         "consumer.override.fetch.min.bytes": "1",
         "producer.override.linger.ms": "5",
-        "transforms.x.type": "y",
         "value.converter.decimal.format": "NUMERIC",
         "s3.credentials.provider.role": "z",
     }

@@ -25,6 +25,12 @@ def test_names_are_read_back(topic, suffix, naming):
     assert parse_name(name, naming) == ParsedName(topic, "f=a/dt=1", 2, 77, suffix, ".json.gz")
 
 
+def test_a_routed_file_lies_in_its_topic_s_folder_and_keeps_the_name_of_its_source():
+    name = object_name(Naming(), "logs-a", "partition=0", 0, 5, ".avro", folder="logs")
+    assert name == "topics/logs/partition=0/logs-a+0+0000000005.avro"
+    assert parse_name(name) == ParsedName("logs-a", "partition=0", 0, 5, "", ".avro")
+
+
 def test_a_topic_named_as_its_folders_is_read_back():
     name = object_name(Naming(), "topics", "partition=0/topics", 0, 5, ".avro")
     assert parse_name(name) == ParsedName("topics", "partition=0/topics", 0, 5, "", ".avro")

@@ -1,0 +1,137 @@
+"""What may be plugged in: everything built in, and users' own classes from entry points. Starts none of them.
+
+`GET /connector-plugins` lists this. A user's package declares its classes in pyproject.toml, for instance
+
+    [project.entry-points."streamsink.transforms"]
+    Redact = "my_package.redact:Redact"
+
+and configurations then call them `Redact` or `my_package.redact.Redact`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Any
+
+from streamsink.config import names
+from streamsink.config.definition import ConfigKey
+from streamsink.config.profiles import CLASSES
+from streamsink.config.transform_keys import PREDICATE_PACKAGE, PREDICATES, TRANSFORM_PACKAGE, TRANSFORMS
+
+
+class PluginType(StrEnum):
+    """Connect's types of plugins, and two of ours."""
+
+    SINK = "sink"
+    SOURCE = "source"
+    TRANSFORMATION = "transformation"
+    PREDICATE = "predicate"
+    CONVERTER = "converter"
+    HEADER_CONVERTER = "header_converter"
+    PARTITIONER = "partitioner"
+    FORMAT = "format"
+
+
+GROUPS = {
+    PluginType.TRANSFORMATION: "streamsink.transforms",
+    PluginType.PREDICATE: "streamsink.predicates",
+    PluginType.CONVERTER: "streamsink.converters",
+    PluginType.PARTITIONER: "streamsink.partitioners",
+    PluginType.FORMAT: "streamsink.formats",
+}
+"""Entry points' groups for users' own."""
+
+
+class PluginError(ValueError):
+    """A user's class can't be loaded, or not be made with its settings. Turned into a problem where it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One class that a configuration may name.
+
+    `keys` are those the class adds to a configuration, without the prefix its alias gives them. `entry_point` is set
+    for users' own.
+    """
+
+    name: str
+    type: PluginType
+    version: str
+    short: str = ""
+    keys: tuple[ConfigKey, ...] = ()
+    documentation: str = ""
+    entry_point: EntryPoint | None = None
+
+    def load(self) -> Any:
+        """A user's class.
+
+        Raises:
+            PluginError: It can't be imported.
+        """
+        assert self.entry_point is not None, "built-in classes are chosen by the stages"
+        try:
+            return self.entry_point.load()
+        except Exception as error:  # whatever a user's module does when it is imported
+            raise PluginError(f"{self.name} can't be loaded: {type(error).__name__}: {error}") from error
+
+
+def all_plugins() -> tuple[Plugin, ...]:
+    """Everything there is, built in and users' own, by type and name."""
+    return tuple(sorted((*_built_in(), *_users()), key=lambda plugin: (plugin.type, plugin.name)))
+
+
+def find_plugin(kind: PluginType, name: str) -> Plugin | None:
+    """A user's own class by its entry point's name or its class's."""
+    bare = name.strip()
+    return next((one for one in _users() if one.type is kind and bare in {one.name, one.short}), None)
+
+
+def _own_version() -> str:
+    return version("streamsink")
+
+
+@functools.cache
+def _built_in() -> tuple[Plugin, ...]:
+    own = _own_version()
+    return (
+        *(Plugin(one.name, PluginType.SINK, own, keys=tuple(one.definition)) for one in CLASSES),
+        *_transforms(own),
+        *_named(own),
+    )
+
+
+def _transforms(own: str) -> Iterator[Plugin]:
+    for one in TRANSFORMS:
+        for side in ("$Key", "$Value") if one.sided else ("",):
+            name = f"{TRANSFORM_PACKAGE}{one.name}{side}"
+            kind = PluginType.TRANSFORMATION
+            yield Plugin(name, kind, own, f"{one.name}{side}", one.keys, one.documentation)
+    for one in PREDICATES:
+        name = f"{PREDICATE_PACKAGE}{one.name}"
+        yield Plugin(name, PluginType.PREDICATE, own, one.name, one.keys, one.documentation)
+
+
+def _named(own: str) -> Iterator[Plugin]:
+    """Converters, partitioners and formats, by their class names."""
+    tables: dict[PluginType, Mapping[str, object]] = {
+        PluginType.CONVERTER: names.CONVERTERS,
+        PluginType.PARTITIONER: names.PARTITIONERS,
+        PluginType.FORMAT: names.FORMATS,
+    }
+    for kind, table in tables.items():
+        for name, short in table.items():
+            if "." in name:
+                yield Plugin(name, kind, own, str(short))
+    for name in ("org.apache.kafka.connect.storage.SimpleHeaderConverter",):
+        yield Plugin(name, PluginType.HEADER_CONVERTER, own)
+
+
+def _users() -> Iterator[Plugin]:
+    for kind, group in GROUPS.items():
+        for point in entry_points(group=group):
+            own = point.dist.version if point.dist is not None else "undefined"
+            yield Plugin(point.value.replace(":", "."), kind, own, point.name, entry_point=point)

@@ -1,0 +1,81 @@
+"""Joins decode and transform: a decoder whose slices have gone through the connector's transforms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from streamsink.config.sink import ArchiveValue, Converter, NullValues, SinkConfig
+from streamsink.config.transforms import mentioned_fields
+from streamsink.decode.decoder import make_decoder
+from streamsink.decode.keys import KeyDecoder
+from streamsink.decode.protocol import Decoder
+from streamsink.errors import DecodeError
+from streamsink.record import DecodedSlice, RawSlice
+from streamsink.transform.keys import key_writer
+from streamsink.transform.make import make_chain
+from streamsink.transform.rows import Datum
+from streamsink.transform.stage import KeyReader, StagePlan, TransformStage
+
+_HINT = "errors.tolerance=all skips such records, errors.deadletterqueue.topic.name keeps them"
+_WHOLE = frozenset({Converter.BYTES, Converter.STRING})
+
+
+class TransformingDecoder:
+    """Decodes, then transforms; made by `with_transforms`."""
+
+    def __init__(self, decoder: Decoder, stage: TransformStage, *, tolerant: bool) -> None:
+        self._decoder = decoder
+        self._stage = stage
+        self._tolerant = tolerant
+
+    def decode(self, raw: RawSlice) -> DecodedSlice:
+        """Rows of one slice; see `Decoder`."""
+        transformed = self._stage.apply(raw, self._decoder.decode(raw))
+        if transformed.bad and not self._tolerant:
+            first = transformed.bad[0]
+            raise DecodeError(f"{first.stage}: {first.topic_partition}@{first.offset}: {first.error}", hint=_HINT)
+        return transformed
+
+
+def with_transforms(config: SinkConfig) -> Decoder:
+    """The decoder a configuration asks for, and its transforms if it has any.
+
+    Raises:
+        ConfigError: `value.schema` is no Connect struct schema.
+        TerminalError: A user's transform is not installed any more.
+    """
+    if not config.transforms:
+        return make_decoder(config)
+    touched = frozenset[str]().union(*(one.reads | one.writes for one in config.transforms))
+    reads_value = "value" in touched
+    inner = replace(config, archive_envelope=False, null_values=NullValues.WRITE)
+    if reads_value:
+        inner = replace(inner, archive_value=ArchiveValue.COLUMNS)
+    rekeys = any("key" in one.writes for one in config.transforms)
+    as_json = config.key_converter is Converter.JSON
+    plan = StagePlan(
+        archive_value=config.archive_value,
+        envelope=config.archive_envelope,
+        null_values=config.null_values,
+        reads_value=reads_value,
+        whole_value=config.value_converter in _WHOLE,
+        declared=config.schemas_enable,
+        routes=any("topic" in one.writes for one in config.transforms),
+        read_keys=_key_reader(config) if "key" in touched else None,
+        write_keys=key_writer(as_json=as_json, with_schema=config.key_schemas_enable) if rekeys else None,
+    )
+    decoder = make_decoder(inner, always=mentioned_fields(config.transforms))
+    stage = TransformStage(plan, make_chain(config.transforms))
+    return TransformingDecoder(decoder, stage, tolerant=config.errors.tolerate_all)
+
+
+def _key_reader(config: SinkConfig) -> KeyReader:
+    decoder = KeyDecoder(config.key_converter, schemas_enable=config.key_schemas_enable)
+
+    def read(keys: pa.Array) -> tuple[Datum, dict[int, str]]:
+        found = decoder.decode(keys)
+        return Datum(found.array, declared=found.declared, text=found.is_json), found.bad
+
+    return read

@@ -1,0 +1,122 @@
+"""Runs transforms one after the other, each on the rows that its predicate chooses. One bad row stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from streamsink.errors import StreamsinkError, TransformError, TransientError
+from streamsink.transform.protocol import Predicate, Transform
+from streamsink.transform.rows import Rows, mask_of
+from streamsink.transform.unite import merged
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transform of a chain.
+
+    Args:
+        name: As the configuration calls it.
+        kind: Its class's name, for dead letters.
+        transform: What it does.
+        predicate: Which rows it is for; all if None.
+        negate: Whether it is for the other rows instead.
+    """
+
+    name: str
+    kind: str
+    transform: Transform
+    predicate: Predicate | None = None
+    negate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that a step could not take."""
+
+    offset: int
+    step: Step
+    error: str
+
+
+class TransformChain:
+    """All of a connector's transforms."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = tuple(steps)
+
+    def apply(self, rows: Rows) -> tuple[Rows, list[Failure]]:
+        """The rows that come through, and those that a step failed on, without what that step would have made of them.
+
+        Raises:
+            TransientError: A transform of a user's own says that it may work later.
+        """
+        failures: list[Failure] = []
+        for step in self._steps:
+            if not len(rows):
+                break
+            rows = self._step(step, rows, failures)
+        return rows, failures
+
+    def _step(self, step: Step, rows: Rows, failures: list[Failure]) -> Rows:
+        if step.predicate is None:
+            return merged(_tried(step, rows, failures))
+        chosen = mask_of(step.predicate.test(rows)) ^ step.negate
+        if not chosen.any():
+            return rows
+        if chosen.all():
+            return merged(_tried(step, rows, failures))
+        return merged([*_tried(step, rows.where(chosen), failures), rows.where(~chosen)])
+
+
+def _tried(step: Step, rows: Rows, failures: list[Failure]) -> list[Rows]:
+    """The rows transformed, in parts; those that fail alone go to `failures`."""
+    try:
+        return [_checked(step, rows, step.transform.apply(rows))]
+    except TransientError:
+        raise
+    except TransformError as error:
+        if error.rows:
+            return _without(step, rows, error.rows, failures)
+        failed: Exception = error
+    except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError, StreamsinkError) as error:
+        failed = error
+    if len(rows) == 1:
+        failures.append(Failure(rows.offsets[0].as_py(), step, _told(failed)))
+        return [rows.taken(np.zeros(0, np.int64))]
+    middle = len(rows) // 2
+    numbers = np.arange(len(rows))
+    first, second = (_tried(step, rows.taken(part), failures) for part in (numbers[:middle], numbers[middle:]))
+    return [*first, *second]
+
+
+def _without(step: Step, rows: Rows, wrong: dict[int, str], failures: list[Failure]) -> list[Rows]:
+    offsets = np.asarray(rows.offsets)
+    failures += [Failure(int(offsets[row]), step, error) for row, error in sorted(wrong.items())]
+    left = np.ones(len(rows), bool)
+    left[list(wrong)] = False
+    if not left.any():
+        return [rows.taken(np.zeros(0, np.int64))]
+    return _tried(step, rows.where(left), failures)
+
+
+def _checked(step: Step, before: Rows, after: Rows) -> Rows:
+    """What the transform gave, if it kept to the protocol: some of the rows, in their order."""
+    same_columns = len(after.value.array) == len(after.key.array) == len(after.headers) == len(after.offsets)
+    positions = np.searchsorted(np.asarray(before.offsets), np.asarray(after.offsets))
+    known = len(after) <= len(before) and bool(
+        (
+            np.asarray(before.offsets.take(pa.array(positions.clip(0, max(len(before) - 1, 0)))))
+            == np.asarray(after.offsets)
+        ).all()
+    )
+    if not same_columns or not known or not bool((np.diff(positions) > 0).all()):
+        raise TransformError(f"{step.kind} gives rows that it was not given, or in another order")
+    return after
+
+
+def _told(error: Exception) -> str:
+    return error.message if isinstance(error, StreamsinkError) else f"{type(error).__name__}: {error}"
