@@ -6,6 +6,7 @@
     * `TransformError`: rows of a batch that a transform can't take; becomes a `DecodeError` or a dead letter
     * `TransientError`: may pass by itself; retried with backoff
     * `TerminalError`: the task stops and shows the reason
+        * `CorruptObjectError`: an object is gone, or not what it should be
         * `StoreUnsafeError`: the store can't give what `exactly.once=required` asks for
     * `AlreadyExistsError`: a create met an existing object
     * `ObjectMissingError`: no object has that name
@@ -123,3 +124,13 @@ class ForbiddenError(RequestError):
 
 class RequestTimeoutError(RequestError):
     """It did not happen within the bound; it may still."""
+
+
+class CorruptObjectError(TerminalError):
+    """An object is gone or not what it should be; `path` says which, `offsets` what it covers."""
+
+    def __init__(self, path: str, offsets: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{path} (offsets {offsets}) can't be replayed: {reason}", hint=hint)
+        self.path = path
+        self.offsets = offsets
+        self.reason = reason

@@ -99,7 +99,8 @@ def verify_archive(
     # The order the tiling needs: by topic partition, then by first offset.
     entries.sort(key=lambda entry: (entry.parsed.topic, entry.parsed.partition, entry.parsed.start_offset, entry.name))
     started(len(entries), sum(entry.size_bytes for entry in entries))
-    verdict = Verdict(missing=_missing(archive, entries, topic, partition))
+    lost = missing_objects(archive, {entry.name for entry in entries}, topic=topic, partition=partition)
+    verdict = Verdict(missing=[archive.path(about.name) for about in lost])
     if not entries and not verdict.missing:
         # Nothing is not sound: it is a place or a topic mistyped, or an archive lost.
         raise TerminalError(f"there is nothing to verify in {archive.url}", hint="streamsink archive ls shows topics")
@@ -133,15 +134,28 @@ def _count(verdict: Verdict, partition: VerifiedPartition, result: CheckedObject
         partition.tiling.add(entry.path, np.sort(result.offsets))
 
 
-def _missing(archive: Archive, entries: list[ArchivedObject], topic: str, partition: int | None) -> list[str]:
-    present = {entry.name for entry in entries}
+def missing_objects(
+    archive: Archive, present: set[str], *, topic: str = "", partition: int | None = None
+) -> list[ObjectDescription]:
+    """What the manifest knows and the store doesn't have, by name.
+
+    Args:
+        archive: Which.
+        present: Names that were listed.
+        topic: Only this one.
+        partition: Only this one.
+
+    Raises:
+        TransientError: The store can't be read now.
+        TerminalError: The store can't be read.
+    """
     known = {
-        entry.name
+        entry.name: entry
         for entry in archive.manifest().values()
         if topic in {"", entry.topic} and partition in {None, entry.partition}
     }
-    gone = sorted(name for name in known - present if archive.store.head(name) is None)
-    return [archive.path(name) for name in gone]
+    # Listed before, an object may have been stored since.
+    return [known[name] for name in sorted(known.keys() - present) if archive.store.head(name) is None]
 
 
 def _check_all(archive: Archive, entries: Iterable[ArchivedObject]) -> Iterator[CheckedObject]:

@@ -30,6 +30,7 @@ app = App(
 connectors_app = App(name="connectors", help="Ask a running worker about its connectors.")
 app.command(connectors_app)
 app.command("streamsink.cli.archive:app", name="archive", help="List, inspect, verify and read an archive.")
+app.command("streamsink.cli.replay:replay", name="replay", help="Put archived records back, byte for byte.")
 app.command(
     "streamsink.cli.demo:demo", name="demo", help="See it work, from topic to verified archive, without any service."
 )

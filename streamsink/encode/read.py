@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,9 +15,15 @@ from streamsink.encode.nested import PLACEHOLDER, schema_with_leaves
 from streamsink.encode.raw import LENGTH, SEPARATOR, VALUE
 from streamsink.encode.read_avro import AvroReader, read_header
 from streamsink.encode.read_json import JsonLinesReader
-from streamsink.encode.stream import decompress
+from streamsink.encode.stream import as_file, lines_of, open_plain
 from streamsink.errors import TerminalError
 from streamsink.record import ENVELOPE
+
+Data: TypeAlias = bytes | memoryview | pa.NativeFile
+"""An object's bytes: all of them in memory, or a file that is read from its start, wherever it stands."""
+
+BATCH_ROWS = 16_384
+BUFFER_BYTES = 1024 * 1024
 
 TAIL_BYTES = 64 * 1024
 """Read first when only a footer or header is wanted; most fit."""
@@ -48,12 +54,12 @@ class ObjectReader(Protocol):
         ...
 
 
-def open_object(name: str, data: bytes | memoryview, sidecar: bytes | None = None) -> ObjectReader:
+def open_object(name: str, data: Data, sidecar: bytes | None = None) -> ObjectReader:
     """Open an object; the end of its name tells its kind.
 
     Args:
         name: Its name.
-        data: All of it.
+        data: All of it, or a file of it, which is read as rows are asked for.
         sidecar: What its format keeps beside it, where there is such a thing.
 
     Raises:
@@ -63,7 +69,18 @@ def open_object(name: str, data: bytes | memoryview, sidecar: bytes | None = Non
         return _Explained(name, _open(name, data, sidecar))
 
 
-def _open(name: str, data: bytes | memoryview, sidecar: bytes | None) -> ObjectReader:
+def open_foreign(name: str, data: Data) -> ObjectReader:
+    """Open an object of another program: Parquet and Avro have rows, of all else the lines are the values.
+
+    Raises:
+        TerminalError: The bytes are not what the name says. The reader's methods raise it as well.
+    """
+    with _explained(name):
+        rows = name.endswith((".parquet", ".avro"))
+        return _Explained(name, _open(name, data, None) if rows else LinesReader(name, data))
+
+
+def _open(name: str, data: Data, sidecar: bytes | None) -> ObjectReader:
     if name.endswith(".parquet"):
         return ParquetReader(data)
     if name.endswith(".avro"):
@@ -119,11 +136,12 @@ class ParquetReader:
     """One Parquet object.
 
     Args:
-        data: All of it.
+        data: All of it, or a file of it.
     """
 
-    def __init__(self, data: bytes | memoryview) -> None:
-        self._file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+    def __init__(self, data: Data) -> None:
+        # Buffered, a row group is never in memory as a whole: another program's may be as large as the file.
+        self._file = pq.ParquetFile(as_file(data), page_checksum_verification=True, buffer_size=BUFFER_BYTES)
 
     @property
     def metadata(self) -> pq.FileMetaData:
@@ -139,13 +157,10 @@ class ParquetReader:
         return schema_with_leaves(self._file.schema_arrow, _without_placeholder)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Rows, a batch for each row group; `columns` names those wanted, leaves of a struct as `_kafka.offset`."""
-        for group in range(self._file.num_row_groups):
-            table = self._file.read_row_group(group, columns=columns, use_threads=False)
-            wanted = schema_with_leaves(table.schema, _without_placeholder)
-            if not wanted.equals(table.schema):
-                table = table.cast(wanted)
-            yield from table.combine_chunks().to_batches()
+        """Rows, some thousands at a time; `columns` names those wanted, leaves of a struct as `_kafka.offset`."""
+        for batch in self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+            wanted = schema_with_leaves(batch.schema, _without_placeholder)
+            yield batch if wanted.equals(batch.schema) else batch.cast(wanted)
 
 
 def _without_placeholder(type_: pa.DataType) -> pa.DataType:
@@ -157,14 +172,14 @@ class RawReader:
 
     Args:
         name: Its name, whose end tells the compression.
-        data: All of it.
+        data: All of it, or a file of it.
         sidecar: Lengths and `_kafka`.
 
     Raises:
         TerminalError: There is no sidecar.
     """
 
-    def __init__(self, name: str, data: bytes | memoryview, sidecar: bytes | None) -> None:
+    def __init__(self, name: str, data: Data, sidecar: bytes | None) -> None:
         if sidecar is None:
             raise TerminalError(
                 f"{name} has no sidecar: where its values end, and their keys and offsets, is not known",
@@ -187,22 +202,52 @@ class RawReader:
         """Rows, a batch for each row group of the sidecar."""
         entries = self._sidecar.metadata.metadata
         separator = entries[SEPARATOR.encode()]
-        data, position = memoryview(decompress(self._data, self._name)), 0
+        stream, position = open_plain(self._data, self._name), 0
         for beside in self._sidecar.batches():
+            lengths = beside.column(LENGTH.name).to_pylist()
+            plain = memoryview(stream.read(sum(length + len(separator) for length in lengths if length is not None)))
             values: list[bytes | None] = []
-            for length in beside.column(LENGTH.name).to_pylist():
+            at = 0
+            for length in lengths:
                 if length is None:
                     values.append(None)
                     continue
-                end = position + length
-                if data[end : end + len(separator)] != separator:
-                    raise ValueError(f"no separator follows the value at byte {position}")
-                values.append(bytes(data[position:end]))
-                position = end + len(separator)
+                end = at + length
+                if plain[end : end + len(separator)] != separator:
+                    raise ValueError(f"no separator follows the value at byte {position + at}")
+                values.append(bytes(plain[at:end]))
+                at = end + len(separator)
+            position += at
             envelope = [beside.column(ENVELOPE)] if ENVELOPE in beside.schema.names else []
             yield pa.RecordBatch.from_arrays([*envelope, pa.array(values, pa.binary())], schema=self.schema())
-        if position != len(data):
-            raise ValueError(f"{len(data) - position} bytes follow its last value")
+        if rest := len(stream.read()):
+            raise ValueError(f"{rest} bytes follow its last value")
+
+
+class LinesReader:
+    """One object of lines that another program wrote: each is a value, as it is.
+
+    Args:
+        name: Its name, whose end tells the compression.
+        data: All of it, or a file of it.
+    """
+
+    def __init__(self, name: str, data: Data) -> None:
+        self._name = name
+        self._data = data
+
+    def footer(self) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    def schema(self) -> pa.Schema:
+        """`value`."""
+        return pa.schema([pa.field(VALUE, pa.binary())])
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - see ObjectReader
+        """Rows, some thousands at a time."""
+        for lines in lines_of(open_plain(self._data, self._name), BATCH_ROWS):
+            yield pa.RecordBatch.from_arrays([pa.array(lines, pa.binary())], schema=self.schema())
 
 
 class _Explained:

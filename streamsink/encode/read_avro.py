@@ -17,6 +17,12 @@ from streamsink.encode.avro import MAGIC, SYNC_BYTES
 from streamsink.encode.avro_schema import ORIGINAL_NAME
 from streamsink.encode.footer import ARROW_SCHEMA, own_entries, schema_from_text
 from streamsink.encode.nested import schema_with_leaves
+from streamsink.encode.stream import as_file
+
+HEADER_BYTES = 64 * 1024
+"""Read first; most headers fit."""
+BLOCK_HEAD_BYTES = 20
+"""Two varints are no longer."""
 
 _KEPT_LOGICAL = {"decimal"}
 """Logical types that are left to fastavro. Times are read as numbers: Python's know no year before 1 or past 9999."""
@@ -26,15 +32,27 @@ class AvroReader:
     """One Avro object.
 
     Args:
-        data: All of it.
+        data: All of it, or a file of it.
 
     Raises:
         ValueError: It is no Avro, or it is cut.
     """
 
-    def __init__(self, data: bytes | memoryview) -> None:
-        self._data = memoryview(data)
-        self._entries, self._position = read_header(self._data)
+    def __init__(self, data: bytes | memoryview | pa.NativeFile) -> None:
+        self._file = as_file(data)
+        self._size_bytes = self._file.size()
+        self._entries, self._position = self._header()
+
+    def _header(self) -> tuple[dict[str, bytes], int]:
+        length = HEADER_BYTES
+        while True:
+            self._file.seek(0)
+            try:
+                return read_header(memoryview(self._file.read(length)))
+            except IndexError:
+                if length >= self._size_bytes:
+                    raise
+            length *= 8
 
     def footer(self) -> dict[str, str]:
         """The entries of ours in the header."""
@@ -65,16 +83,24 @@ class AvroReader:
             ValueError: A block is cut or changed.
         """
         codec = self._entries.get("avro.codec", b"null").decode()
-        sync = self._data[self._position : self._position + SYNC_BYTES]
+        file = self._file
+        file.seek(self._position)
+        sync = file.read(SYNC_BYTES)
         position = self._position + SYNC_BYTES
-        while position < len(self._data):
-            count, position = read_long(self._data, position)
-            length, position = read_long(self._data, position)
-            end = position + length
-            if count < 0 or length < 0 or self._data[end : end + SYNC_BYTES] != sync:
-                raise ValueError(f"the block at byte {position} doesn't end with the sync marker")
-            yield count, _decompress(self._data[position:end], codec)
-            position = end + SYNC_BYTES
+        while position < self._size_bytes:
+            file.seek(position)
+            head = memoryview(file.read(BLOCK_HEAD_BYTES))
+            count, at = read_long(head, 0)
+            length, at = read_long(head, at)
+            start = position + at
+            file.seek(start)
+            # A length that is damaged must not make room for itself.
+            fits = count >= 0 and 0 <= length <= self._size_bytes - start
+            block = memoryview(file.read(length + SYNC_BYTES)) if fits else memoryview(b"")
+            if not fits or block[length:] != sync:
+                raise ValueError(f"the block at byte {start} doesn't end with the sync marker")
+            yield count, _decompress(block[:length], codec)
+            position = start + length + SYNC_BYTES
 
 
 def read_header(data: memoryview) -> tuple[dict[str, bytes], int]:

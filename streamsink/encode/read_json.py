@@ -14,7 +14,7 @@ from pyarrow import types
 from streamsink.encode.avro_schema import is_bytes, is_text
 from streamsink.encode.footer import ARROW_SCHEMA, own_entries, schema_from_text
 from streamsink.encode.nested import with_leaves
-from streamsink.encode.stream import decompress
+from streamsink.encode.stream import lines_of, open_plain
 from streamsink.record import ENVELOPE, ENVELOPE_FIELDS
 
 BATCH_ROWS = 4096
@@ -28,11 +28,11 @@ class JsonLinesReader:
 
     Args:
         name: Its name, whose end tells the compression.
-        data: All of it.
+        data: All of it, or a file of it.
         sidecar: Its sidecar; without it only `_kafka` has the types it was written with.
     """
 
-    def __init__(self, name: str, data: bytes | memoryview, sidecar: bytes | None) -> None:
+    def __init__(self, name: str, data: bytes | memoryview | pa.NativeFile, sidecar: bytes | None) -> None:
         self._name = name
         self._data = data
         self._entries: dict[str, str] = {} if sidecar is None else orjson.loads(sidecar)
@@ -48,11 +48,8 @@ class JsonLinesReader:
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - see ObjectReader
         """Rows, some thousands at a time."""
         schema = self.schema()
-        lines = bytes(decompress(self._data, self._name)).split(b"\n")
-        if lines.pop():
-            raise ValueError("its last line is cut")
-        for start in range(0, len(lines), BATCH_ROWS):
-            rows = [orjson.loads(line) for line in lines[start : start + BATCH_ROWS]]
+        for lines in lines_of(open_plain(self._data, self._name), BATCH_ROWS):
+            rows = [orjson.loads(line) for line in lines]
             yield _typed(rows, schema or _guessed(rows))
 
 

@@ -1,0 +1,280 @@
+"""Records into a topic, in transactions or without, and the position with them. Reads no archive.
+
+`produce()` for each record is the one loop of Python here; all else is done for batches. A delivery that fails is told
+by librdkafka's delivery report, of failures only: the successful ones never reach Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from streamsink.errors import StreamsinkError, TransientError
+from streamsink.replay.target import explain
+
+QUEUE_MESSAGES_MAX = 100_000
+QUEUE_KIB_MAX = 64 * 1024
+POLL_RECORDS = 2_000
+"""Records between two polls, which only take in reports."""
+FLUSH_TIMEOUT_S = 120.0
+TRANSACTION_TIMEOUT_S = 60.0
+ATTEMPTS_MAX = 5
+NO_TIMESTAMP = -1
+FIRST_TIMESTAMP = 1
+"""librdkafka takes a timestamp of 0 for none given, and puts in the present time."""
+
+DEFAULTS: dict[str, str | int] = {
+    "enable.idempotence": "true",
+    "compression.type": "lz4",
+    "linger.ms": 20,
+    "batch.size": 1_000_000,
+    "message.max.bytes": 1_000_000_000,
+    "message.timeout.ms": 60_000,
+    "partitioner": "murmur2_random",
+    "log_level": 2,
+}
+OURS: dict[str, str | int | bool] = {
+    "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
+    "queue.buffering.max.kbytes": QUEUE_KIB_MAX,
+    "delivery.report.only.error": True,
+}
+
+
+class Sender:
+    """Produces to one topic.
+
+    Args:
+        properties: How to reach the brokers, and what the user wants of the producer, in librdkafka's words.
+        topic: Where to.
+        resume_id: Group that keeps the position, "" for none.
+        transactional: Whether the position goes with the records.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], topic: str, *, resume_id: str, transactional: bool) -> None:
+        assert resume_id or not transactional, "a transaction's position has a group"
+        self._topic = topic
+        self._resume_id = resume_id
+        self._transactional = transactional
+        self._failures: list[KafkaError] = []
+        self._failed = 0
+        settings = {**DEFAULTS, **properties, **OURS, "on_delivery": self._on_delivery}
+        if transactional:
+            settings["transactional.id"] = f"streamsink-replay-{resume_id}"
+            settings["transaction.timeout.ms"] = int(TRANSACTION_TIMEOUT_S * 1000)
+        try:
+            self._producer = Producer(settings)
+            self._group = _group_client(properties, resume_id) if resume_id else None
+        except KafkaException as error:
+            raise explain(error, "the producer can't be made") from error
+        self._open = False
+        self.timestamps_moved = 0
+        """Records whose time is 1970-01-01T00:00:00.000, which are sent a millisecond later."""
+
+    def begin(self) -> None:
+        """End what an earlier run with this resume id left open. Nobody else can go on with it from here on.
+
+        Raises:
+            TransientError: The brokers can't do it now.
+            TerminalError: They refuse.
+        """
+        if self._transactional:
+            self._retry(lambda: self._producer.init_transactions(TRANSACTION_TIMEOUT_S), "transactions can't begin")
+
+    def committed(self, partitions: int) -> dict[int, str]:
+        """What the position's group has committed, as metadata by target partition. Raises as `begin`."""
+        if self._group is None:
+            return {}
+        group, asked = self._group, [TopicPartition(self._topic, number) for number in range(partitions)]
+        found: list[TopicPartition] = []
+        self._retry(lambda: found.extend(group.committed(asked, timeout=20)), "the position can't be read")
+        return {at.partition: at.metadata or "" for at in found if at.offset >= 0}
+
+    def send(self, records: pa.RecordBatch, partition: int, *, marked: Callable[[int], None] | None = None) -> None:
+        """Queue records, waiting for room. `marked` is told the offset that the first of them gets.
+
+        Raises:
+            TransientError: A delivery failed, or there is no room for long.
+            TerminalError: A delivery failed for good.
+        """
+        if self._transactional and not self._open:
+            self._transact(self._producer.begin_transaction, "a transaction can't begin")
+            self._open = True
+        for start in range(0, records.num_rows, POLL_RECORDS):
+            self._produce(records.slice(start, POLL_RECORDS), partition, None if start else marked)
+            self._producer.poll(0)
+            self._check()
+
+    def poll(self) -> None:
+        """Take in reports. Raises as `send`."""
+        self._producer.poll(0)
+        self._check()
+
+    def flush(self) -> None:
+        """Wait until all that was sent is delivered. Raises as `send`."""
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S
+        while self._producer.flush(1.0):
+            self._check()
+            if time.monotonic() > deadline:
+                raise TransientError(
+                    f"{len(self._producer)} records could not be delivered to {self._topic}",
+                    hint="is the broker up, and has its disk room?",
+                )
+        self._check()
+
+    def commit(self, positions: Iterable[tuple[int, int, str]]) -> None:
+        """Deliver all, and commit the position: partition of the target, offset, metadata. Raises as `send`."""
+        self.flush()
+        offsets = [TopicPartition(self._topic, at, offset, metadata) for at, offset, metadata in positions]
+        if self._transactional and self._open:
+            assert self._group is not None
+            about = self._group.consumer_group_metadata()
+            self._transact(
+                lambda: self._producer.send_offsets_to_transaction(offsets, about, TRANSACTION_TIMEOUT_S),
+                "the position can't be added to the transaction",
+            )
+            self._transact(
+                lambda: self._producer.commit_transaction(TRANSACTION_TIMEOUT_S), "the transaction can't be committed"
+            )
+            self._open = False
+        elif self._group is not None and offsets:
+            group = self._group
+            self._retry(lambda: group.commit(offsets=offsets, asynchronous=False), "the position can't be committed")
+
+    def close(self) -> None:
+        """Abort what is open, and leave."""
+        if self._open:
+            # Else the brokers abort it when its timeout ends, or the next run does.
+            with contextlib.suppress(KafkaException):
+                self._producer.purge()
+                self._producer.abort_transaction(10)
+            self._open = False
+        if self._group is not None:
+            self._group.close()
+
+    def _produce(self, records: pa.RecordBatch, partition: int, marked: Callable[[int], None] | None) -> None:
+        values, keys = records.column(3).to_pylist(), records.column(2).to_pylist()
+        times = self._times(records.column(1))
+        headers = _headers(records.column(4))
+        produce, topic = self._producer.produce, self._topic
+        if marked is not None:
+            self._produce_marked(marked, partition, values[0], keys[0], times[0], headers[0] if headers else None)
+            values, keys, times = values[1:], keys[1:], times[1:]
+            headers = headers[1:] if headers else None
+        if headers is None:
+            for value, key, time_ms in zip(values, keys, times, strict=True):
+                try:
+                    produce(topic, value, key, partition, None, None, time_ms)
+                except BufferError:
+                    self._produce_late(topic, value, key, partition, None, None, time_ms)
+            return
+        for value, key, time_ms, pairs in zip(values, keys, times, headers, strict=True):
+            try:
+                produce(topic, value, key, partition, None, None, time_ms, pairs)
+            except BufferError:
+                self._produce_late(topic, value, key, partition, None, None, time_ms, pairs)
+
+    def _produce_marked(self, marked: Callable[[int], None], partition: int, *record: Any) -> None:
+        value, key, time_ms, headers = record
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                self._on_delivery(error, message)
+            else:
+                marked(message.offset() or 0)
+
+        self._produce_late(self._topic, value, key, partition, None, delivered, time_ms, headers or [])
+
+    def _produce_late(self, *arguments: Any) -> None:
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S
+        while True:
+            try:
+                self._producer.produce(*arguments)
+            except BufferError:
+                self._producer.poll(0.02)
+                self._check()
+                if time.monotonic() > deadline:
+                    raise TransientError(
+                        f"nothing is delivered to {self._topic}", hint="is the broker up, and has its disk room?"
+                    ) from None
+            except KafkaException as error:
+                raise explain(error, f"a record can't be sent to {self._topic}") from error
+            else:
+                return
+
+    def _times(self, column: pa.Int64Array) -> list[int]:
+        known = column.fill_null(NO_TIMESTAMP).to_numpy()
+        if not known.all():
+            zero = known == 0
+            self.timestamps_moved += int(zero.sum())
+            known = np.where(zero, FIRST_TIMESTAMP, known)
+        return known.tolist()  # type: ignore[no-any-return]
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002 - librdkafka's signature
+        if error is not None:
+            self._failed += 1
+            if not self._failures:
+                self._failures.append(error)
+
+    def _check(self) -> None:
+        if self._failures:
+            raise explain(self._failures[0], f"{self._failed} records were not taken by {self._topic}")
+
+    def _transact(self, step: Callable[[], object], what: str) -> None:
+        try:
+            self._retry(step, what)
+        except StreamsinkError:
+            self._check()
+            raise
+
+    @staticmethod
+    def _retry(step: Callable[[], object], what: str) -> None:
+        """Do a step; what may pass is tried again, with backoff, a few times."""
+        for attempt in itertools.count(1):
+            try:
+                step()
+            except KafkaException as error:
+                cause: KafkaError = error.args[0]
+                may_pass = cause.retriable() or cause.code() in _MAY_PASS
+                if not may_pass or cause.txn_requires_abort() or attempt == ATTEMPTS_MAX:
+                    raise explain(error, what) from error
+                time.sleep(0.2 * 2**attempt)
+            else:
+                return
+
+
+_MAY_PASS = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+        KafkaError.CONCURRENT_TRANSACTIONS,
+        KafkaError._WAIT_COORD,  # noqa: SLF001 - librdkafka's own codes are named so
+    }
+)
+
+
+def _group_client(properties: Mapping[str, Any], group: str) -> Consumer:
+    """A client of a group that never joins it: asks for and commits offsets."""
+    return Consumer({**properties, "group.id": group, "enable.auto.commit": False, "log_level": 2})
+
+
+def _headers(column: pa.ListArray) -> list[list[tuple[str, str | bytes | None]]] | None:
+    """Each record's headers, None where no record has any."""
+    flat = column.flatten()
+    if not len(flat):
+        return None
+    pairs: list[tuple[str, str | bytes | None]] = list(
+        zip(pc.struct_field(flat, 0).to_pylist(), pc.struct_field(flat, 1).to_pylist(), strict=True)
+    )
+    lengths = pc.list_value_length(column).fill_null(0).to_numpy()
+    ends = np.cumsum(lengths).tolist()
+    return [pairs[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]

@@ -1,0 +1,151 @@
+"""The topic that records go to: whether it is there, how many partitions it has, and which one a record gets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from streamsink.errors import ConfigError, Problem, StreamsinkError, TerminalError, TransientError
+
+ASK_TIMEOUT_S = 10.0
+CREATE_TIMEOUT_S = 30.0
+ANY_PARTITION = -1
+"""Lets the client choose, by the key."""
+
+
+class Rule(StrEnum):
+    """How a record gets its partition."""
+
+    KEEP = "keep"
+    HASH = "hash"
+    MAP = "map"
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """Which partition of the target the records of a source partition go to."""
+
+    rule: Rule = Rule.KEEP
+    pairs: Mapping[int, int] = field(default_factory=dict)
+
+    def of(self, partition: int) -> int:
+        """The target's partition, `ANY_PARTITION` where the key decides.
+
+        Raises:
+            ConfigError: The map doesn't name it.
+        """
+        if self.rule is Rule.HASH:
+            return ANY_PARTITION
+        if self.rule is Rule.KEEP:
+            return partition
+        if partition not in self.pairs:
+            raise ConfigError([Problem("--partitions", f"the map does not say where partition {partition} goes")])
+        return self.pairs[partition]
+
+    def __str__(self) -> str:
+        """As the option is written."""
+        if self.rule is not Rule.MAP:
+            return self.rule
+        return ",".join(f"{source}:{target}" for source, target in sorted(self.pairs.items()))
+
+
+def parse_partitions(text: str) -> Partitions:
+    """`keep`, `hash`, or a map such as `0:2,1:0`.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    word = text.strip().lower()
+    if word in {Rule.KEEP, Rule.HASH}:
+        return Partitions(Rule(word))
+    pairs: dict[int, int] = {}
+    for pair in word.split(","):
+        source, colon, target = pair.strip().partition(":")
+        if not (colon and source.strip().isdecimal() and target.strip().isdecimal()) or int(source) in pairs:
+            problem = Problem("--partitions", f"{text!r} is not keep, hash, or a map such as 0:2,1:0")
+            raise ConfigError([problem])
+        pairs[int(source)] = int(target)
+    return Partitions(Rule.MAP, pairs)
+
+
+def partition_count(admin: AdminClient, topic: str, bootstrap: str) -> int | None:
+    """How many partitions a topic has, None where there is no such topic.
+
+    Raises:
+        TransientError: No broker answers.
+        TerminalError: It may not be asked.
+    """
+    try:
+        # All topics are listed: asking for one by name could create it.
+        found = admin.list_topics(timeout=ASK_TIMEOUT_S).topics.get(topic)
+    except KafkaException as error:
+        raise explain(error, f"topic {topic} can't be asked for at {bootstrap}") from error
+    if found is not None and found.error is not None:
+        raise explain(found.error, f"topic {topic} can't be asked for at {bootstrap}")
+    return None if found is None else len(found.partitions)
+
+
+def create_topic(admin: AdminClient, topic: str, partitions: int, bootstrap: str) -> None:
+    """Make a topic with the brokers' default replication, and wait until it is listed.
+
+    Raises:
+        TransientError: It can't be made now.
+        TerminalError: It can't be made.
+    """
+    try:
+        admin.create_topics([NewTopic(topic, num_partitions=partitions, replication_factor=-1)])[topic].result(
+            CREATE_TIMEOUT_S
+        )
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise explain(error, f"topic {topic} can't be created") from error
+    deadline = time.monotonic() + CREATE_TIMEOUT_S
+    while partition_count(admin, topic, bootstrap) is None:
+        if time.monotonic() > deadline:
+            raise TransientError(f"topic {topic} was created and is not listed", hint="try again")
+        time.sleep(0.1)
+
+
+_PERMISSION = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's own codes are named so
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+    }
+)
+_FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001
+_HINTS = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "was it deleted?",
+    KafkaError._UNKNOWN_TOPIC: "was it deleted?",  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION: "the topic has too few partitions",  # noqa: SLF001
+    KafkaError.MSG_SIZE_TOO_LARGE: "raise max.message.bytes of the topic",
+    KafkaError._MSG_TIMED_OUT: "is the broker up, and has its disk room?",  # noqa: SLF001
+    KafkaError.INVALID_TIMESTAMP: "the topic's message.timestamp limits refuse the records' own times",
+    KafkaError.INVALID_RECORD: "the topic refuses such records: is it compacted, and they have no keys?",
+    KafkaError.POLICY_VIOLATION: "the brokers' policy refuses it",
+}
+
+
+def explain(error: KafkaException | KafkaError, what: str) -> StreamsinkError:
+    """An error of Kafka's as one of ours, with what to do about it."""
+    cause: KafkaError = error.args[0] if isinstance(error, KafkaException) else error
+    code = cause.code()
+    message = f"{what}: {cause.str()}"
+    if code in _PERMISSION:
+        return TerminalError(message, hint="give the client permission, or other credentials (--command-config)")
+    if code in _FENCED:
+        return TerminalError(message, hint="another replay with this --resume-id has taken over")
+    if code in _HINTS and code != KafkaError._MSG_TIMED_OUT:  # noqa: SLF001
+        return TerminalError(message, hint=_HINTS[code])
+    unreachable = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001
+    hint = "is the broker up, and reachable from here?" if code in unreachable else "try again"
+    return TransientError(message, hint=_HINTS.get(code, hint))
