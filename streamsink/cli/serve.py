@@ -14,6 +14,7 @@ import structlog
 from streamsink import __version__
 from streamsink.observe.metrics import make_registry
 from streamsink.rest.app import make_app
+from streamsink.rest.console import Console
 from streamsink.rest.listener import Listener, bind
 from streamsink.rest.server import RestServer
 from streamsink.worker.cluster import ClusterId
@@ -29,7 +30,12 @@ MakeHerder = Callable[[str], StandaloneHerder]
 
 
 def serve(
-    listeners: list[Listener], make_herder: MakeHerder, *, worker: Mapping[str, str], kafka: Mapping[str, str]
+    listeners: list[Listener],
+    make_herder: MakeHerder,
+    *,
+    worker: Mapping[str, str],
+    kafka: Mapping[str, str],
+    console: Console | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT, drain every task, and return the exit status.
 
@@ -38,6 +44,7 @@ def serve(
         make_herder: Makes what runs the tasks.
         worker: The worker's flat map; `rest.advertised.*` of it is used here.
         kafka: How to reach the brokers, in librdkafka's words.
+        console: What the console may do, or None for no console.
 
     Raises:
         TerminalError: It can't listen where it should.
@@ -47,7 +54,7 @@ def serve(
     sockets = [bind(listener) for listener in listeners]
     herder = make_herder(_worker_id(worker, listeners[0], sockets[0]))
     registry = make_registry(herder.task_metrics, states=[state.value for state in State])
-    server = RestServer(make_app(herder, registry=registry, cluster_id=ClusterId(kafka)), sockets)
+    server = RestServer(make_app(herder, registry=registry, cluster_id=ClusterId(kafka), console=console), sockets)
     server.start()
     for bound in sockets:
         host, port = bound.getsockname()[:2]

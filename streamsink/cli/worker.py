@@ -13,6 +13,7 @@ from streamsink.config.files import WorkerConfig, load_worker
 from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import ConfigError, Problem
 from streamsink.observe.log import configure
+from streamsink.rest.console import Console
 from streamsink.rest.listener import parse_listeners
 from streamsink.worker.folder import FolderWatch
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
@@ -58,7 +59,8 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
         )
 
     kafka = worker_client_properties(resolved).properties
-    return serve(listeners, make_herder, worker=settings.raw, kafka=kafka)
+    console = Console(settings.raw, writable=settings.console_writable) if settings.console_enabled else None
+    return serve(listeners, make_herder, worker=settings.raw, kafka=kafka, console=console)
 
 
 def _check(settings: WorkerConfig, connectors: Path | None) -> None:

@@ -49,6 +49,8 @@ class WorkerConfig:
     value_converter: str
     log_level: str
     task_shutdown_graceful_timeout_ms: int
+    console_enabled: bool
+    console_writable: bool
     raw: Mapping[str, str]
     warnings: tuple[str, ...] = ()
 
@@ -152,6 +154,8 @@ def load_worker(path: Path | None, environ: Mapping[str, str]) -> WorkerConfig:
         key_converter=values.text("key.converter"),
         value_converter=values.text("value.converter"),
         log_level=values.text("log.level").strip().upper(),
+        console_enabled=values.flag("console.enabled"),
+        console_writable=values.flag("console.writable"),
         task_shutdown_graceful_timeout_ms=values.whole("task.shutdown.graceful.timeout.ms"),
         raw={**raw, "bootstrap.servers": servers, "listeners": listeners},
         warnings=tuple(values.warnings),

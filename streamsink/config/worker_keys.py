@@ -73,6 +73,13 @@ BASIC_KEYS = grouped(
             validator=check.one_of(LOG_LEVELS),
             recommended=LOG_LEVELS,
         ),
+        ConfigKey("console.enabled", KeyType.BOOLEAN, "true", "Whether the console is served, at /ui."),
+        ConfigKey(
+            "console.writable",
+            KeyType.BOOLEAN,
+            "false",
+            "Whether the console shows what makes, pauses and deletes connectors. REST takes such orders either way.",
+        ),
         ConfigKey(
             "connector.client.config.override.policy",
             KeyType.STRING,

@@ -16,6 +16,8 @@ from starlette.requests import Request
 
 from streamsink import __version__
 from streamsink.rest import errors, shapes
+from streamsink.rest.console import Console
+from streamsink.rest.console import install as install_console
 from streamsink.worker.herder import Questions
 from streamsink.worker.status import ConnectorInfo
 
@@ -25,8 +27,10 @@ ClusterId = Callable[[], str | None]
 """The Kafka cluster's id, or None while it is not known. May block, within a bound."""
 
 
-def make_app(herder: Questions, *, registry: CollectorRegistry, cluster_id: ClusterId) -> FastAPI:
-    """The application that answers for `herder`."""
+def make_app(
+    herder: Questions, *, registry: CollectorRegistry, cluster_id: ClusterId, console: Console | None = None
+) -> FastAPI:
+    """The application that answers for `herder`, with a console if wanted."""
     app = FastAPI(title="streamsink", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
     app.add_middleware(errors.RequestShape)
@@ -35,6 +39,8 @@ def make_app(herder: Questions, *, registry: CollectorRegistry, cluster_id: Clus
     _add_tasks(app, herder)
     _add_health(app, herder)
     _add_metrics(app, registry)
+    if console is not None:
+        install_console(app, herder, console)
     return app
 
 

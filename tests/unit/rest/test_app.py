@@ -179,7 +179,7 @@ def test_metrics_are_readable_by_prometheus(rest):
     failed = [
         s for s in samples if s.name == "streamsink_task_state" and s.value == 1 and s.labels["state"] == "FAILED"
     ]
-    assert [s.labels["connector"] for s in failed] == ["clicks"]
+    assert [s.labels["connector"] for s in failed] == ["broken", "clicks"]
 
 
 def test_metrics_speak_open_metrics_when_asked_to(rest):
