@@ -20,14 +20,14 @@ from tests.servers.process import ServerError, ServerProcess, free_port
 
 CACHE = Path(os.environ.get("STREAMSINK_TEST_CACHE", Path.home() / ".cache" / "streamsink"))
 VERSION = "4.1.0"
-POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>kafka</artifactId><version>1</version>
   <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+{dependencies}
   </dependencies>
 </project>
 """
+DEPENDENCY = "    <dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
 LOG4J = """<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
 <Loggers><Root level="warn"><AppenderRef ref="out"/></Root></Loggers></Configuration>
@@ -35,18 +35,26 @@ LOG4J = """<Configuration><Appenders><Console name="out"><PatternLayout pattern=
 
 
 def kafka_classpath() -> str:
-    """Kafka's jars, fetched once into a cache outside the tree."""
+    """Kafka's jars."""
+    return maven_classpath(
+        f"kafka-{VERSION}", ("org.apache.kafka", "kafka_2.13", VERSION), ("org.slf4j", "slf4j-simple", "1.7.36")
+    )
+
+
+def maven_classpath(name: str, *dependencies: tuple[str, str, str]) -> str:
+    """Jars with all they need, fetched once into a cache outside the tree."""
     for tool in ("java", "mvn"):
         if shutil.which(tool) is None:
-            raise ServerError(f"{tool} is needed to run a real Kafka for this test, and is not on the PATH")
-    folder = CACHE / f"kafka-{VERSION}"
+            raise ServerError(f"{tool} is needed to run {name} for this test, and is not on the PATH")
+    folder = CACHE / name
     folder.mkdir(parents=True, exist_ok=True)
     ready = folder / "classpath"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if ready.exists() and all(Path(jar).exists() for jar in ready.read_text().split(":")):
             return ready.read_text()
-        (folder / "pom.xml").write_text(POM)
+        written = "\n".join(DEPENDENCY.format(*dependency) for dependency in dependencies)
+        (folder / "pom.xml").write_text(POM.format(dependencies=written))
         found = folder / "found"
         done = subprocess.run(
             ["mvn", "-q", "-B", "dependency:build-classpath", f"-Dmdep.outputFile={found}"],
@@ -57,7 +65,7 @@ def kafka_classpath() -> str:
             check=False,
         )
         if done.returncode:
-            raise ServerError(f"Maven could not resolve Kafka:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise ServerError(f"Maven could not resolve {name}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         ready.write_text(found.read_text().strip())
         return ready.read_text()
 

@@ -1,0 +1,81 @@
+"""A real Apache Kafka Connect: one distributed worker with the file connectors, from Maven. The reference for REST."""
+
+import time
+import urllib.request
+from pathlib import Path
+
+from tests.servers.kafka import LOG4J, VERSION, maven_classpath
+from tests.servers.process import ServerError, ServerProcess, free_port
+
+
+def connect_classpath() -> str:
+    """Kafka Connect's jars."""
+    kafka = "org.apache.kafka"
+    return maven_classpath(
+        f"connect-{VERSION}",
+        (kafka, "connect-runtime", VERSION),
+        (kafka, "connect-file", VERSION),
+        (kafka, "connect-json", VERSION),
+    )
+
+
+class ConnectServer:
+    """One worker, alone in its cluster."""
+
+    def __init__(self, folder: Path, bootstrap: str) -> None:
+        self.folder = folder
+        self.bootstrap = bootstrap
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: ServerProcess | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self) -> "ConnectServer":
+        """Start it and wait until its herder answers."""
+        properties = self.folder / "connect.properties"
+        properties.write_text(self._properties())
+        (self.folder / "log4j2.xml").write_text(LOG4J)
+        self._process = ServerProcess.start(
+            "connect",
+            [
+                *("java", "-Xmx384m", "-Xms128m", "-XX:TieredStopAtLevel=1"),
+                f"-Dlog4j2.configurationFile={self.folder}/log4j2.xml",
+                *("-cp", connect_classpath(), "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)),
+            ],
+            log_path=self.folder / "connect.log",
+        )
+        self._process.wait_for_port(self.port, timeout_s=90)
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=12):
+                    return self
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise ServerError(f"Connect is not healthy:\n{self._process.log_tail()}") from None
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def _properties(self) -> str:
+        return f"""
+bootstrap.servers={self.bootstrap}
+listeners={self.url}
+group.id=reference
+config.storage.topic=reference-configs
+status.storage.topic=reference-statuses
+offset.storage.topic=reference-offsets
+config.storage.replication.factor=1
+status.storage.replication.factor=1
+offset.storage.replication.factor=1
+offset.storage.partitions=1
+status.storage.partitions=1
+key.converter=org.apache.kafka.connect.converters.ByteArrayConverter
+value.converter=org.apache.kafka.connect.converters.ByteArrayConverter
+offset.flush.interval.ms=500
+plugin.discovery=service_load
+"""
