@@ -28,6 +28,7 @@ class Reason(StrEnum):
     MEMORY = "memory"
     OPEN_FILES = "open_files"
     METADATA = "metadata"
+    FLUSH = "flush"
     REVOKED = "revoked"
     STOPPING = "stopping"
 

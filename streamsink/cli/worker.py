@@ -16,6 +16,7 @@ from streamsink.observe.log import configure
 from streamsink.rest.console import Console
 from streamsink.rest.listener import parse_listeners
 from streamsink.worker.folder import FolderWatch
+from streamsink.worker.loggers import LogLevels
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
 from streamsink.worker.standalone import StandaloneHerder
 from streamsink.worker.supervisor import Patience, TaskSupervisor
@@ -45,6 +46,8 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
     if connectors is None:
         _log.warning("no connectors", hint="name the folder with their files: --connectors DIR")
 
+    levels = LogLevels()
+
     def make_herder(worker_id: str) -> StandaloneHerder:
         return StandaloneHerder(
             FolderWatch(connectors, read_definitions) if connectors else None,
@@ -53,9 +56,11 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
                 spec,
                 worker_id=worker_id,
                 patience=Patience(drain_s=spec.drain_timeout_ms / 1000 + DRAIN_MARGIN_S),
+                levels=levels.told,
             ),
             worker_id=worker_id,
             plugins=PLUGINS,
+            levels=levels,
         )
 
     kafka = worker_client_properties(resolved).properties

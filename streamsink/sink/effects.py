@@ -129,6 +129,14 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a `Flush` asked for is committed; not `complete` where a partition left before it was."""
+
+    flush_id: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fail:
     """The task can't go on; the error says why, and whether a restart may help (`TransientError`)."""
 
@@ -157,6 +165,7 @@ Effect = (
     | Adopted
     | LayoutChanged
     | Retrying
+    | Flushed
     | Fail
     | Stopped
 )

@@ -119,6 +119,13 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Flush:
+    """Store and commit everything read so far, and say when that is done."""
+
+    flush_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Store and commit everything until `deadline_s`, then end."""
 
@@ -142,6 +149,7 @@ Event = (
     | CommitFailed
     | Revoked
     | Lost
+    | Flush
     | Stop
     | Tick
 )

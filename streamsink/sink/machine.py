@@ -28,10 +28,12 @@ from streamsink.errors import TerminalError, TransientError
 from streamsink.record import TopicPartition
 from streamsink.sink import effects as do
 from streamsink.sink import events as on
+from streamsink.sink.flushes import Flushes
 from streamsink.sink.lane_state import LaneState
 from streamsink.sink.memory import MemoryBudget
 from streamsink.sink.partition_state import PartitionState
 
+_NEVER = 2**63
 COMMIT_INTERVAL_S = 1.0
 """How often progress that stores nothing (holes, dropped records) is committed."""
 
@@ -74,6 +76,7 @@ class SinkMachine:
         self._close_at: list[tuple[float, int, Reason]] = []
         self._retry_at: list[tuple[float, int]] = []
         self._outage_since_s: float | None = None
+        self._flushes = Flushes()
         self._stopping = False
         self._clean = True
         self._paused = False
@@ -119,6 +122,8 @@ class SinkMachine:
                 self._release(partitions, deadline_s, Reason.REVOKED)
             case on.Lost(partitions):
                 self._lost(partitions)
+            case on.Flush(flush_id):
+                self._flush(flush_id)
             case on.Stop(deadline_s):
                 self._stopping = True
                 self._release(tuple(self.partitions), deadline_s, Reason.STOPPING)
@@ -129,6 +134,7 @@ class SinkMachine:
     def _settle(self, event: on.Event, now: float) -> None:
         """Everything that follows from the state and the time, whatever the event was."""
         self._close_due(now)
+        self._close_for_flushes()
         self._relieve_memory()
         self._retry_due(now)
         self._start_uploads()
@@ -137,6 +143,7 @@ class SinkMachine:
         for partition in list(self.partitions.values()):
             self._commit_due(partition, now)
             self._release_due(partition, now)
+        self._effects.extend(do.Flushed(*told) for told in self._flushes.answered())
         if self._stopping and not self.partitions and not self._ended:
             self._ended = True
             self._effects.append(do.Fail(self._refusal) if self._refusal else do.Stopped(clean=self._clean))
@@ -191,6 +198,21 @@ class SinkMachine:
             return
         partition.layout_before = None
         partition.reached_end(next_offset)
+
+    def _flush(self, flush_id: int) -> None:
+        targets = {name: _flush_target(state) for name, state in self.partitions.items() if state.ledger is not None}
+        self._flushes.begin(flush_id, targets)
+        for name in targets:
+            committed = self.partitions[name].committed
+            self.partitions[name].commit_urgent = True
+            self._flushes.committed(name, committed[0] if committed else -1)
+
+    def _close_for_flushes(self) -> None:
+        """Close what a flush waits for, also files opened anew because another writer's object sent us back."""
+        for name, target in self._flushes.targets.items():
+            for lane in list(self.partitions[name].lanes.values()):
+                if lane.open is not None and lane.open.first_offset < target:
+                    self.partitions[name].rotate(lane, Reason.FLUSH)
 
     def _file_opened(self, partition: PartitionState, lane: LaneState, file: OpenFile) -> None:
         self._files[file.file_id] = _Slot(partition, lane, file)
@@ -342,6 +364,7 @@ class SinkMachine:
             return
         partition.committed, partition.committing = partition.committing, None
         partition.commit_attempts = 0
+        self._flushes.committed(event.topic_partition, event.offset)
         if not partition.claimed:
             partition.claimed = True
             for lane in partition.lanes.values():
@@ -388,9 +411,16 @@ class SinkMachine:
         for file in partition.discard_all():
             self._forget(file)
         del self.partitions[partition.topic_partition]
+        self._flushes.left(partition.topic_partition)
         self._clean = self._clean and clean
         self._effects.append(do.Released(partition.topic_partition, clean))
 
     def _fail(self, error: Exception) -> None:
         self._ended = True
         self._effects.append(do.Fail(error))
+
+
+def _flush_target(partition: PartitionState) -> int:
+    """Up to where a flush must commit; never reached by a partition that leaves, for it may have given records up."""
+    assert partition.ledger is not None
+    return partition.ledger.position if partition.release_deadline_s is None else _NEVER

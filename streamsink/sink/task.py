@@ -12,6 +12,7 @@ import structlog
 from streamsink.config.sink import SinkConfig
 from streamsink.consume.protocol import CommittedOffset, SliceConsumer
 from streamsink.errors import StreamsinkError, TerminalError, TransientError
+from streamsink.observe.orders import FlushDone, TaskOrders
 from streamsink.observe.points import Point, reached
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.record import BadRecord, RawSlice, TopicPartition
@@ -71,6 +72,7 @@ class SinkTask:
         self._in_rebalance = False
         self._stopping = False
         self._ended: do.Stopped | do.Fail | None = None
+        self._orders: TaskOrders | None = None
         size_bytes = config.rotation.size_bytes
         self._slice_bytes_max = max(1, size_bytes // 4) if size_bytes is not None else 32 * 1024 * 1024
 
@@ -91,6 +93,7 @@ class SinkTask:
             TransientError: A restart may help.
             TerminalError: It may not.
         """
+        self._orders = stop if isinstance(stop, TaskOrders) else None
         try:
             self._run(stop, report)
         except StreamsinkError:
@@ -122,6 +125,7 @@ class SinkTask:
             self._drain_told()
             for raw in slices:
                 self._take(raw)
+            self._flush()
             for end in ends:
                 self._tell(on.ReachedEnd(end.topic_partition, end.next_offset))
             self._take_outcomes(self._uploads.outcomes())
@@ -129,6 +133,10 @@ class SinkTask:
             if time.monotonic() >= report_at_s:
                 report_at_s = time.monotonic() + REPORT_S
                 report(self.tally.snapshot(self.machine, self.consumer))
+
+    def _flush(self) -> None:
+        for flush_id in self._orders.flushes() if self._orders else ():
+            self._tell(on.Flush(flush_id))
 
     def _order_stop(self) -> None:
         self._stopping = True
@@ -279,6 +287,9 @@ class SinkTask:
             case do.Released(partition, clean):
                 self._manifest_due.pop(partition, None)
                 log.info("partition released", topic=partition.topic, partition=partition.partition, clean=clean)
+            case do.Flushed(flush_id, complete):
+                if self._orders is not None:
+                    self._orders.answer(FlushDone(flush_id, complete))
             case do.Stopped() | do.Fail():
                 self._ended = effect
             case _:

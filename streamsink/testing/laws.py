@@ -136,6 +136,14 @@ def replay_equals_topic(world: SimWorld) -> None:
         _require(rows == wanted, "replay_equals_topic", f"{partition} differs")
 
 
+def flush_answers_when_committed(world: SimWorld) -> None:
+    """A flush is said to be complete only once all that was read is committed, and is answered in the end."""
+    for task in world.tasks:
+        _require(not task.unflushed, "flush_answers_when_committed", "; ".join(task.unflushed))
+        waits = world.settled and task.flushing
+        _require(not waits, "flush_answers_when_committed", f"member {task.member} never answered {task.flushing}")
+
+
 LAWS: dict[str, Callable[[SimWorld], None]] = {
     law.__name__: law
     for law in (
@@ -148,6 +156,7 @@ LAWS: dict[str, Callable[[SimWorld], None]] = {
         silent_after_revoke,
         settles_when_faults_stop,
         replay_equals_topic,
+        flush_answers_when_committed,
     )
 }
-"""The nine laws of design section 3, by name."""
+"""The nine laws of design section 3, and one more for flushes, by name."""

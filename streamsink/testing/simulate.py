@@ -52,9 +52,11 @@ def random_step(world: SimWorld, random: Random) -> None:  # noqa: C901, PLR0912
     elif dice < 0.84:
         if task.commits:
             world.finish_commit(task, random.choice(COMMIT_FAULTS))
-    elif dice < 0.91:
+    elif dice < 0.86:
+        world.flush(task)
+    elif dice < 0.92:
         world.pass_time(random.choice([0.1, 1, 5, 30, 120]))
-    elif dice < 0.93:
+    elif dice < 0.935:
         world.crash(task, random.randrange(3))
     elif dice < 0.95:
         if len(world.tasks) < 5:

@@ -46,7 +46,8 @@ class SimFile:
 class SimTask:
     """One member with its machine.
 
-    `broken` collects what the task itself can see going wrong (effects for partitions it has let go of).
+    `broken` collects what the task itself can see going wrong (effects for partitions it has let go of), `unflushed`
+    what a flush was said to have committed and has not.
     """
 
     def __init__(self, member: int, settings: MachineSettings, broker: SimBroker, store: SimStore) -> None:
@@ -60,6 +61,8 @@ class SimTask:
         self.positions: dict[TopicPartition, int] = {}
         self.resting: set[TopicPartition] = set()
         self.broken: list[str] = []
+        self.unflushed: list[str] = []
+        self.flushing: dict[int, dict[TopicPartition, int]] = {}
         self.failed: Exception | None = None
         self.stopped: bool | None = None
         self._measure: deque[int] = deque()
@@ -111,7 +114,7 @@ class SimTask:
         for effect in self.machine.effects():
             self._one(effect)
 
-    def _one(self, effect: do.Effect) -> None:  # noqa: C901 - one case an effect
+    def _one(self, effect: do.Effect) -> None:  # noqa: C901, PLR0912 - one case an effect
         match effect:
             case do.Open():
                 self._held(effect.topic_partition, effect)
@@ -142,10 +145,23 @@ class SimTask:
             case do.Released(topic_partition):
                 self.positions.pop(topic_partition, None)
                 self.resting.discard(topic_partition)
+            case do.Flushed(flush_id, complete):
+                self._flushed(self.flushing.pop(flush_id), complete=complete)
             case do.Fail(error):
                 self.failed = error
             case do.Stopped(clean):
                 self.stopped = clean
+
+    def flush(self, flush_id: int, now: float) -> None:
+        """Ask for everything read so far to be committed."""
+        self.flushing[flush_id] = dict(self.positions)
+        self.tell(on.Flush(flush_id), now)
+
+    def _flushed(self, positions: dict[TopicPartition, int], *, complete: bool) -> None:
+        for partition, position in positions.items():
+            offset, _ = self.broker.partitions[partition].committed or (0, "")
+            if complete and offset < position:
+                self.unflushed.append(f"{partition} stands at {offset}, flushed up to {position}")
 
     def _held(self, topic_partition: TopicPartition, effect: do.Effect) -> None:
         if topic_partition not in self.positions:

@@ -45,6 +45,7 @@ class SimWorld:
         self.broker = SimBroker(names)
         self.layout = "A"
         self.members = 0
+        self.flushes = 0
         self.tasks: list[SimTask] = []
         self.ghosts: list[SimObject] = []
         self.stored: dict[TopicPartition, set[int]] = {name: set() for name in names}
@@ -135,6 +136,12 @@ class SimWorld:
         """A zombie hears that its partitions are gone."""
         lost = tuple(p for p in task.positions if self.broker.partitions[p].owner != task.member)
         task.tell(on.Lost(lost), self.now)
+        self._bury(task)
+
+    def flush(self, task: SimTask) -> None:
+        """Somebody wants everything a task has read to be stored and committed now."""
+        self.flushes += 1
+        task.flush(self.flushes, self.now)
         self._bury(task)
 
     def stop(self, task: SimTask, seconds: float) -> None:

@@ -1,7 +1,8 @@
 """Runs one task in a process of its own and tells the worker how it goes. May not outlive its worker.
 
-The worker and the child share one pipe. The child sends `TaskSnapshot`s and, last, one `TaskEnd`; the worker sends
-`Order.STOP`, or nothing at all and dies: the end of the pipe is an order to stop as well.
+The worker and the child share one pipe. The child sends `TaskSnapshot`s, answers and, last, one `TaskEnd`; the worker
+sends `FlushOrder`s, `LevelOrder`s and `Order.STOP`, or nothing at all and dies: the end of the pipe is an order to stop
+as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,7 +23,9 @@ from streamsink.config.connector import parse_sink
 from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import StreamsinkError, TransientError
 from streamsink.observe.log import configure
+from streamsink.observe.orders import FlushDone, TaskOrders
 from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.worker.loggers import apply_level
 
 SNAPSHOT_INTERVAL_S = 1.0
 """How often the newest snapshot goes to the worker."""
@@ -38,8 +42,26 @@ class Order(StrEnum):
     STOP = "stop"
 
 
+@dataclass(frozen=True, slots=True)
+class FlushOrder:
+    """Store and commit everything read so far, and answer with a `FlushDone` of this id."""
+
+    flush_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelOrder:
+    """Log `logger` from `level` on."""
+
+    logger: str
+    level: str
+
+
 RunTask = Callable[["TaskSpec", threading.Event, Callable[[TaskSnapshot], None]], None]
-"""Blocks until the event is set and everything is drained, or raises. Picklable: a function of a module."""
+"""Blocks until the event is set and everything is drained, or raises. Picklable: a function of a module.
+
+The event is a `TaskOrders`: a task that can flush looks there for what it is asked.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +95,20 @@ class TaskEnd:
 
 
 class Outbox:
-    """What the child has yet to send: only the newest snapshot, and the end after it. Any thread may put."""
+    """What the child has yet to send: answers, only the newest snapshot, and the end last. Any thread may put."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._changed = threading.Condition()
         self._snapshot: TaskSnapshot | None = None
+        self._answers: deque[FlushDone] = deque()
         self._end: TaskEnd | None = None
+
+    def answer(self, done: FlushDone) -> None:
+        """Send this soon; never blocks on the pipe."""
+        with self._changed:
+            self._answers.append(done)
+            self._changed.notify()
 
     def put(self, snapshot: TaskSnapshot) -> None:
         """Replace the snapshot that waits to be sent; never blocks on the pipe."""
@@ -97,9 +126,15 @@ class Outbox:
         """Send until the end has been sent or the worker is gone."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._snapshot or self._end, timeout=SNAPSHOT_INTERVAL_S)
+                self._changed.wait_for(
+                    lambda: self._snapshot or self._answers or self._end, timeout=SNAPSHOT_INTERVAL_S
+                )
                 snapshot, end, self._snapshot = self._snapshot, self._end, None
+                answers = list(self._answers)
+                self._answers.clear()
             try:
+                for answer in answers:
+                    self._connection.send(answer)
                 if snapshot is not None:
                     self._connection.send(snapshot)
                 if end is not None:
@@ -108,11 +143,12 @@ class Outbox:
             except OSError:
                 return
             if snapshot is not None:
-                self._wait_for_end()
+                self._wait_for_more()
 
-    def _wait_for_end(self) -> None:
+    def _wait_for_more(self) -> None:
+        """Let a second pass between snapshots, unless there is something else to send."""
         with self._changed:
-            self._changed.wait_for(lambda: self._end is not None, timeout=SNAPSHOT_INTERVAL_S)
+            self._changed.wait_for(lambda: self._end is not None or self._answers, timeout=SNAPSHOT_INTERVAL_S)
 
 
 def describe_end(error: BaseException, redact: Callable[[str], str] = str) -> TaskEnd:
@@ -132,15 +168,15 @@ def describe_end(error: BaseException, redact: Callable[[str], str] = str) -> Ta
 
 def run_child(connection: Connection, spec: TaskSpec) -> None:
     """Run the task of this process to its end. The target of the process; returns once the end is told."""
-    stop = threading.Event()
+    outbox = Outbox(connection)
+    stop = TaskOrders(outbox.answer)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    outbox = Outbox(connection)
     sender = threading.Thread(target=outbox.send, name="tell-worker", daemon=True)
     sender.start()
-    threading.Thread(target=_obey, args=(connection, stop), name="obey-worker", daemon=True).start()
     redactor = Redactor()
     configure(spec.worker.get("log.level", "INFO"), _Signature(spec, redactor))
+    threading.Thread(target=_obey, args=(connection, stop), name="obey-worker", daemon=True).start()
     try:
         config, worker = resolve(spec.config), resolve(spec.worker)
         redactor.learn(worker)
@@ -167,15 +203,19 @@ class _Signature:
         return self._redactor(logger, method, event)
 
 
-def _obey(connection: Connection, stop: threading.Event) -> None:
-    """Turn the worker's order, or its death, into `stop`; after its death also make sure that the process ends."""
+def _obey(connection: Connection, orders: TaskOrders) -> None:
+    """Carry out the worker's orders, and take its death for one; after that also make sure that the process ends."""
     try:
-        while connection.recv() is not Order.STOP:
-            pass
-        stop.set()
-        connection.recv()
+        while True:
+            match connection.recv():
+                case FlushOrder(flush_id):
+                    orders.flush(flush_id)
+                case LevelOrder(logger, level):
+                    apply_level(logger, level)
+                case Order.STOP:
+                    orders.set()
     except (EOFError, OSError):
-        stop.set()
+        orders.set()
     time.sleep(ORPHAN_EXIT_S)
     os._exit(1)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import structlog
 
 from streamsink import __version__
-from streamsink.errors import NotFoundError, StreamsinkError
+from streamsink.errors import NotFoundError, RebalanceError, StreamsinkError
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.worker.child import TaskSpec
 from streamsink.worker.folder import Definition
@@ -164,6 +165,17 @@ class ConnectorLifecycle:
         if task_id not in {task.task_id for task in self.status().tasks}:
             raise NotFoundError(f"Unknown task: {self.name}-{task_id}")
         self._restarting |= {task_id} & set(self._tasks)
+
+    def flush(self) -> list[Future[bool]]:
+        """Ask its tasks here to store and commit all they have read.
+
+        Raises:
+            RebalanceError: Not all that should run do.
+        """
+        waiting = [task for task in self.status().tasks if task.state not in {State.RUNNING, State.PAUSED}]
+        if waiting:
+            raise RebalanceError(f"Task {self.name}-{waiting[0].task_id} is {waiting[0].state}", hint="try again later")
+        return [task.flush() for task in self._tasks.values() if not task.ended]
 
     def remove(self) -> None:
         """Forget it, and drain and end every task."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from streamsink.worker.child import Order, TaskSpec, run_child
+from streamsink.worker.child import FlushOrder, LevelOrder, Order, TaskSpec, run_child
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -41,7 +41,7 @@ def context() -> ForkServerContext | SpawnContext:
 
 
 class TaskProcess:
-    """A task's running process. One thread owns it; `order_stop` may come from any."""
+    """A task's running process. One thread owns it; `order` may come from any."""
 
     def __init__(self, spec: TaskSpec) -> None:
         made = context()
@@ -60,10 +60,10 @@ class TaskProcess:
         """The worker's end of the pipe: readable when the child tells something or has ended."""
         return self._connection
 
-    def order_stop(self) -> None:
-        """Ask it to drain and end. A process that is gone already needs no order."""
+    def order(self, order: Order | FlushOrder | LevelOrder) -> None:
+        """Tell it what to do. A process that is gone already needs no order."""
         with self._sending, suppress(OSError):
-            self._connection.send(Order.STOP)
+            self._connection.send(order)
 
     def kill(self) -> None:
         """End it at once. Only while the pipe is open: the process exists then, and its pid is its own."""

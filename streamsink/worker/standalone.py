@@ -1,29 +1,29 @@
-"""The herder of one worker alone: runs what the connectors folder defines. What REST writes, `kept` keeps."""
+"""The herder of one worker alone: answers what it is asked, and has its own thread carry out what it is told."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
-from streamsink.config.secrets import mask, unmask
-from streamsink.errors import ConflictError, NotFoundError
+from streamsink.errors import BadRequestError, ConflictError
 from streamsink.observe.health import Health, TaskObservation, liveness, readiness
 from streamsink.observe.metrics import TaskMetrics
-from streamsink.worker.folder import Definition, FolderWatch
+from streamsink.worker.flush import await_flushes
+from streamsink.worker.folder import FolderWatch
 from streamsink.worker.herder import ORDER_S
-from streamsink.worker.kept import KeptConnectors
-from streamsink.worker.lifecycle import ConnectorLifecycle, Planner, Supervise
+from streamsink.worker.lifecycle import Planner, Supervise
+from streamsink.worker.loggers import LogLevels
 from streamsink.worker.mailbox import Mailbox
 from streamsink.worker.offsets import OffsetAccess, must_be_stopped
+from streamsink.worker.roster import Roster
 from streamsink.worker.status import (
     ConnectorInfo,
     ConnectorStatus,
+    LoggerLevel,
     OffsetEntry,
     Plugin,
     State,
@@ -36,7 +36,6 @@ _log = structlog.get_logger(__name__)
 
 TICK_S = 0.2
 FOLDER_POLL_S = 1.0
-TOPICS_POLL_S = 1.0
 
 _T = TypeVar("_T")
 
@@ -52,6 +51,7 @@ class StandaloneHerder:
         supervise: Makes the supervisor of one task.
         worker_id: `host:port` of this worker's REST.
         plugins: The connector classes this worker runs.
+        levels: Levels of loggers, which the supervisors tell their processes.
         folder_poll_s: How often the folder is looked at; a change is acted on at the second look that sees it.
     """
 
@@ -63,22 +63,15 @@ class StandaloneHerder:
         supervise: Supervise,
         worker_id: str,
         plugins: tuple[Plugin, ...] = (),
+        levels: LogLevels | None = None,
         folder_poll_s: float = FOLDER_POLL_S,
     ) -> None:
-        self._folder = folder
-        self._plan = plan
-        self._supervise = supervise
+        self._roster = Roster(folder, plan=plan, supervise=supervise, worker_id=worker_id, folder_poll_s=folder_poll_s)
         self._worker_id = worker_id
         self._plugins = plugins
-        self._lifecycles: dict[str, ConnectorLifecycle] = {}
-        self._names: dict[Path, str] = {}
-        self._folder_poll_s = folder_poll_s
-        self._folder_problem = ""
+        self._levels = levels or LogLevels()
         self._ticked_at = time.monotonic()
-        self._folder_polled_at = float("-inf")
-        self._topics_polled_at = float("-inf")
         self._draining = False
-        self._kept = KeptConnectors(folder.folder if folder else None)
         self._mailbox = Mailbox()
 
     @property
@@ -91,38 +84,28 @@ class StandaloneHerder:
         while not stop.is_set():
             self.turn(time.monotonic())
             self._mailbox.serve(wait_s=TICK_S)
+        self._draining = True
         self._mailbox.close()
         self._drain()
         self._mailbox.close()
 
     def turn(self, now: float) -> None:
-        """One turn of the loop: look at the folder when it is time, and take every connector a step on."""
+        """One turn of the loop: take every connector a step on."""
         self._ticked_at = now
-        if self._folder and now - self._folder_polled_at >= self._folder_poll_s:
-            self._folder_polled_at = now
-            self._look_at(self._folder)
-        for name, lifecycle in list(self._lifecycles.items()):
-            lifecycle.step()
-            if lifecycle.removed and lifecycle.idle:
-                self._lifecycles = {other: kept for other, kept in self._lifecycles.items() if other != name}
-                _log.info("connector removed", connector=name)
-        if now - self._topics_polled_at >= TOPICS_POLL_S:
-            self._topics_polled_at = now
-            for lifecycle in self._lifecycles.values():
-                lifecycle.see_topics()
+        self._roster.turn(now)
 
     def connectors(self) -> list[str]:
         """Names, sorted."""
-        return sorted(name for name, lifecycle in self._lifecycles.items() if not lifecycle.removed)
+        return sorted(lifecycle.name for lifecycle in self._roster.lifecycles if not lifecycle.removed)
 
     def info(self, connector: str) -> ConnectorInfo | None:
         """Its configuration, fit to be shown, and its tasks."""
-        lifecycle = self._defined(connector)
+        lifecycle = self._roster.find(connector)
         return lifecycle.info() if lifecycle else None
 
     def status(self, connector: str) -> ConnectorStatus | None:
         """How it and its tasks are doing."""
-        lifecycle = self._defined(connector)
+        lifecycle = self._roster.find(connector)
         return lifecycle.status() if lifecycle else None
 
     def task_status(self, connector: str, task_id: int) -> TaskStatus | None:
@@ -132,16 +115,16 @@ class StandaloneHerder:
 
     def topics(self, connector: str) -> list[str] | None:
         """Topics it has read from since this worker's start, or since they were reset."""
-        lifecycle = self._defined(connector)
+        lifecycle = self._roster.find(connector)
         return lifecycle.topics() if lifecycle else None
 
     def create(self, connector: str, config: Mapping[str, str], state: TargetState) -> ConnectorInfo:
         """Make a connector, unless there is one of that name."""
 
         def order() -> ConnectorInfo:
-            if self._defined(connector):
+            if self._roster.find(connector):
                 raise ConflictError(f"Connector {connector} already exists")
-            return self._put(connector, config, state)
+            return self._roster.put(connector, config, state)
 
         return self._ask(order)
 
@@ -149,58 +132,47 @@ class StandaloneHerder:
         """Replace its whole configuration, or make it; True where it was made."""
 
         def order() -> tuple[ConnectorInfo, bool]:
-            created = self._defined(connector) is None
-            return self._put(connector, unmask(config, self._stored(connector)), None), created
+            created = self._roster.find(connector) is None
+            return self._roster.put(connector, config), created
 
         return self._ask(order)
 
     def patch_config(self, connector: str, patch: Mapping[str, str | None]) -> ConnectorInfo:
         """Set some keys of its configuration, and remove those that are None."""
-
-        def order() -> ConnectorInfo:
-            self._known(connector)
-            stored = self._stored(connector)
-            merged = stored | unmask({key: value for key, value in patch.items() if value is not None}, stored)
-            return self._put(connector, {key: merged[key] for key in merged if patch.get(key, "") is not None}, None)
-
-        return self._ask(order)
+        return self._ask(lambda: self._roster.patch(connector, patch))
 
     def delete(self, connector: str) -> None:
         """Forget it; its tasks drain."""
-
-        def order() -> None:
-            lifecycle = self._known(connector)
-            assert lifecycle.definition is not None
-            self._kept.remove(connector, lifecycle.definition)
-            lifecycle.remove()
-
-        self._ask(order)
+        self._ask(lambda: self._roster.remove(connector))
 
     def restart(self, connector: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStatus:
         """Begin to restart it, and its tasks if asked."""
-        return self._ask(lambda: self._known(connector).restart(include_tasks=include_tasks, only_failed=only_failed))
+        return self._ask(
+            lambda: self._roster.known(connector).restart(include_tasks=include_tasks, only_failed=only_failed)
+        )
 
     def restart_task(self, connector: str, task_id: int) -> None:
         """Begin to restart one task."""
-        self._ask(lambda: self._known(connector).restart_task(task_id))
+        self._ask(lambda: self._roster.known(connector).restart_task(task_id))
 
     def set_target(self, connector: str, state: TargetState) -> None:
         """Pause, resume or stop it."""
-
-        def order() -> None:
-            lifecycle = self._known(connector)
-            self._kept.set_state(connector, state)
-            lifecycle.set_target(state)
-
-        self._ask(order)
+        self._ask(lambda: self._roster.set_target(connector, state))
 
     def reset_topics(self, connector: str) -> None:
         """Forget which topics it has used so far."""
-        self._ask(lambda: self._known(connector).reset_topics())
+        self._ask(lambda: self._roster.known(connector).reset_topics())
+
+    def flush(self, connector: str) -> None:
+        """Have its tasks store and commit what they have read, and wait for that."""
+        lifecycle = self._roster.known(connector)
+        if lifecycle.status().type != "sink":
+            raise BadRequestError(f"Connector {connector} is no sink: there is nothing to flush")
+        await_flushes(connector, lifecycle.flush(), timeout_s=ORDER_S)
 
     def offsets(self, connector: str) -> list[OffsetEntry]:
         """What is committed, whatever state the connector is in."""
-        access = self._known(connector).offsets
+        access = self._roster.known(connector).offsets
         return access.read() if access else []
 
     def alter_offsets(self, connector: str, offsets: Sequence[OffsetEntry]) -> str:
@@ -210,6 +182,18 @@ class StandaloneHerder:
     def reset_offsets(self, connector: str) -> str:
         """Remove all of a STOPPED connector."""
         return self._stopped(connector).reset()
+
+    def loggers(self) -> dict[str, LoggerLevel]:
+        """Loggers with a level of their own."""
+        return self._levels.all()
+
+    def set_logger(self, logger: str, level: str, *, cluster: bool) -> list[str]:  # noqa: ARG002 (this is the cluster)
+        """Log from this level on, here and in every task's process."""
+        changed = self._levels.set(logger, level)
+        for name in changed:
+            for task in self._supervisors():
+                task.order_level(name, self._levels.all()[name].level)
+        return changed
 
     def plugins(self) -> list[Plugin]:
         """The connector classes this worker runs."""
@@ -221,22 +205,18 @@ class StandaloneHerder:
 
     def ready(self) -> Health:
         """Whether the folder has been read and every task that should run does."""
-        statuses = [lifecycle.status() for lifecycle in self._lifecycles.values() if not lifecycle.removed]
+        statuses = [lifecycle.status() for lifecycle in self._roster.lifecycles if not lifecycle.removed]
         failed = [
             f"connector {status.name}: {status.trace.splitlines()[0]}"
             for status in statuses
             if status.state is State.FAILED and status.trace
         ]
-        return readiness(starting=self._unready(), connectors=failed, tasks=_observations(statuses))
+        starting = "the worker is stopping" if self._draining else self._roster.unready
+        return readiness(starting=starting, connectors=failed, tasks=_observations(statuses))
 
     def task_metrics(self) -> list[TaskMetrics]:
-        """Every task that still has a process, and those that should, or can't for their connector's sake."""
-        statuses = (
-            task
-            for lifecycle in self._lifecycles.values()
-            if not (lifecycle.removed and lifecycle.idle)
-            for task in lifecycle.status().tasks
-        )
+        """Every task that still has a process, and those that should."""
+        statuses = (task.status() for task in self._supervisors())
         return [
             TaskMetrics(
                 status.connector,
@@ -251,10 +231,9 @@ class StandaloneHerder:
 
     def _drain(self) -> None:
         """End every task, within the longest time that one of them may take."""
-        self._draining = True
         running = [task for task in self._supervisors() if not task.ended]
         _log.info("worker drains", tasks=len(running))
-        for lifecycle in self._lifecycles.values():
+        for lifecycle in self._roster.lifecycles:
             lifecycle.drain()
         deadline = time.monotonic() + max((task.close_s_max for task in running), default=0.0)
         while (left := [task for task in running if not task.ended]) and time.monotonic() < deadline:
@@ -264,18 +243,11 @@ class StandaloneHerder:
             _log.error("tasks did not end", tasks=[str(task.spec) for task in left])
         _log.info("worker drained")
 
-    def _defined(self, connector: str) -> ConnectorLifecycle | None:
-        lifecycle = self._lifecycles.get(connector)
-        return None if lifecycle is None or lifecycle.removed else lifecycle
-
-    def _known(self, connector: str) -> ConnectorLifecycle:
-        lifecycle = self._defined(connector)
-        if lifecycle is None:
-            raise NotFoundError(f"Connector {connector} not found")
-        return lifecycle
+    def _supervisors(self) -> list[TaskSupervisor]:
+        return [task for lifecycle in self._roster.lifecycles for task in lifecycle.tasks]
 
     def _stopped(self, connector: str) -> OffsetAccess:
-        lifecycle = self._known(connector)
+        lifecycle = self._roster.known(connector)
         if lifecycle.target is not TargetState.STOPPED or not lifecycle.idle or lifecycle.offsets is None:
             raise must_be_stopped(connector)
         return lifecycle.offsets
@@ -283,77 +255,12 @@ class StandaloneHerder:
     def _ask(self, order: Callable[[], _T]) -> _T:
         return self._mailbox.ask(order, timeout_s=ORDER_S)
 
-    def _stored(self, connector: str) -> dict[str, str]:
-        lifecycle = self._defined(connector)
-        definition = lifecycle.definition if lifecycle else None
-        return dict(definition.config or {}) if definition else {}
-
-    def _put(self, connector: str, config: Mapping[str, str], state: TargetState | None) -> ConnectorInfo:
-        """Check a configuration, keep it and take it up; nothing is kept of one that can't be used."""
-        lifecycle = self._defined(connector)
-        before = lifecycle.definition if lifecycle else None
-        flat = {**config, "name": connector}
-        self._plan(Definition(connector, before.path if before else Path(), "", flat, mask(flat)))
-        if state is not None:
-            self._kept.set_state(connector, state)
-        definition = self._kept.put(connector, config, before)
-        if self._folder is not None:
-            self._names = {path: name for path, name in self._names.items() if name != connector}
-            self._names[definition.path] = connector
-        self._define(definition)
-        return self._known(connector).info()
-
-    def _supervisors(self) -> list[TaskSupervisor]:
-        return [task for lifecycle in self._lifecycles.values() for task in lifecycle.tasks]
-
-    def _unready(self) -> str:
-        if self._draining:
-            return "the worker is stopping"
-        if self._folder and not self._folder.told:
-            return self._folder_problem or "the connectors folder has not been read yet"
-        return ""
-
-    def _look_at(self, folder: FolderWatch) -> None:
-        read = folder.poll()
-        if folder.problem and folder.problem != self._folder_problem:
-            _log.error("connectors folder", reason=folder.problem, hint="running connectors go on as they are")
-        self._folder_problem = folder.problem
-        if read is None:
-            return
-        definitions = self._kept.over(read)
-        taken = {definition.name for definition in definitions if definition.config is not None}
-        named = [self._keeping_name(definition, taken) for definition in definitions]
-        for definition in named:
-            self._define(definition)
-        self._names = {definition.path: definition.name for definition in named}
-        for name, lifecycle in self._lifecycles.items():
-            if name not in self._names.values() and not lifecycle.removed:
-                self._kept.set_state(name, TargetState.RUNNING)
-                lifecycle.remove()
-
-    def _keeping_name(self, definition: Definition, taken: set[str]) -> Definition:
-        """A file that has become unreadable has lost the name it gave; it still speaks of the same connector."""
-        known = self._names.get(definition.path)
-        if definition.config is not None or known is None or known in taken:
-            return definition
-        return replace(definition, name=known)
-
-    def _define(self, definition: Definition) -> None:
-        lifecycle = self._lifecycles.get(definition.name)
-        if lifecycle is None:
-            lifecycle = ConnectorLifecycle(
-                definition.name, plan=self._plan, supervise=self._supervise, worker_id=self._worker_id
-            )
-            self._lifecycles = {**self._lifecycles, definition.name: lifecycle}
-        lifecycle.set_target(self._kept.state(definition.name))
-        lifecycle.define(definition)
-
 
 def _observations(statuses: Iterable[ConnectorStatus]) -> Iterator[TaskObservation]:
     """What readiness looks at; a connector that failed as a whole speaks for tasks that never started."""
     for status in statuses:
         for task in status.tasks:
-            if status.state is State.FAILED and task.trace == status.trace:
+            if task.state is State.PAUSED or (status.state is State.FAILED and task.trace == status.trace):
                 continue
             assigned = task.snapshot is not None and task.snapshot.assigned
             name = f"{task.connector}-{task.task_id}"

@@ -5,15 +5,20 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import count
 
 import structlog
 
 from streamsink import __version__
+from streamsink.errors import RebalanceError
 from streamsink.observe.health import REPORT_AGE_MAX_S
+from streamsink.observe.orders import FlushDone
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.worker.backoff import Backoff
-from streamsink.worker.child import TaskEnd, TaskSpec, describe_end
+from streamsink.worker.child import FlushOrder, LevelOrder, Order, TaskEnd, TaskSpec, describe_end
 from streamsink.worker.process import REAP_S, TaskProcess
 from streamsink.worker.status import State, TaskStatus
 
@@ -31,10 +36,19 @@ class Patience:
 
 
 class TaskSupervisor:
-    """One task, from `start` to `close`. A changed configuration is a new supervisor, once this one has ended."""
+    """One task, from `start` to `close`. A changed configuration is a new supervisor, once this one has ended.
+
+    `levels` tells, at each start of a process, which loggers have a level of their own.
+    """
 
     def __init__(
-        self, spec: TaskSpec, *, worker_id: str, patience: Patience | None = None, backoff: Backoff | None = None
+        self,
+        spec: TaskSpec,
+        *,
+        worker_id: str,
+        patience: Patience | None = None,
+        backoff: Backoff | None = None,
+        levels: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.spec = spec
         self._patience = patience or Patience()
@@ -45,6 +59,9 @@ class TaskSupervisor:
         self._closing = threading.Event()
         self._process: TaskProcess | None = None
         self._handover = threading.Lock()
+        self._levels = levels
+        self._flushing: dict[int, Future[bool]] = {}
+        self._flush_ids = count(1)
         self._thread = threading.Thread(target=self._supervise, name=f"supervise-{spec}", daemon=True)
 
     @property
@@ -77,7 +94,25 @@ class TaskSupervisor:
         with self._handover:
             self._closing.set()
             if self._process:
-                self._process.order_stop()
+                self._process.order(Order.STOP)
+
+    def order_level(self, logger: str, level: str) -> None:
+        """Have the task's process log from this level on; returns at once."""
+        with self._handover:
+            if self._process:
+                self._process.order(LevelOrder(logger, level))
+
+    def flush(self) -> Future[bool]:
+        """Ask the task to store and commit all it has read; whether it could, or a RebalanceError if it ends before."""
+        answer: Future[bool] = Future()
+        with self._handover:
+            if self._process is None or self._status.state is not State.RUNNING:
+                answer.set_exception(_not_running(self.spec, self._status.state))
+                return answer
+            flush_id = next(self._flush_ids)
+            self._flushing[flush_id] = answer
+            self._process.order(FlushOrder(flush_id))
+        return answer
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end that `close` asked for; False when it has not come in time."""
@@ -139,13 +174,18 @@ class TaskSupervisor:
             return TaskEnd("OSError", message, "free memory or processes on this machine", message, transient=True), 0.0
         with self._handover:
             self._process = process
+            for logger, level in self._levels().items():
+                process.order(LevelOrder(logger, level))
             if self._closing.is_set():
-                process.order_stop()
+                process.order(Order.STOP)
         self._log.info("task process started", pid=process.pid)
         watch = _Watch(self, process, self._patience, self._closing)
         end = watch.until_end()
         with self._handover:
             self._process = None
+            unanswered, self._flushing = self._flushing, {}
+        for answer in unanswered.values():
+            answer.set_exception(_not_running(self.spec, State.RESTARTING))
         code = process.reap()
         if end is None:
             end = _unexplained(code, watch.killed_because)
@@ -153,6 +193,12 @@ class TaskSupervisor:
             message = "the task ended though nobody asked it to"
             end = replace(end, message=message, trace=message)
         return end, watch.reported_s
+
+    def _flushed(self, done: FlushDone) -> None:
+        with self._handover:
+            answer = self._flushing.pop(done.flush_id, None)
+        if answer is not None:
+            answer.set_result(done.complete)
 
     def _reported(self, snapshot: TaskSnapshot) -> None:
         if self._status.state is not State.RUNNING:
@@ -203,6 +249,8 @@ class _Watch:
                 if self._first_report_at is None:
                     self._first_report_at = self._heard_at
                 self._task._reported(message)  # noqa: SLF001 (the watch is a part of the supervisor)
+            case FlushDone():
+                self._task._flushed(message)  # noqa: SLF001 (the same)
             case TaskEnd():
                 self._end = message
         return True
@@ -229,6 +277,12 @@ class _Watch:
             hint="what it had not stored is read again; raise drain.timeout.ms if storing takes longer",
         )
         self._process.kill()
+
+
+def _not_running(spec: TaskSpec, state: State) -> RebalanceError:
+    return RebalanceError(
+        f"Task {spec} is {state}, so nothing was flushed", hint="what it had not stored is read again once it runs"
+    )
 
 
 def _unexplained(code: int | None, killed_because: str) -> TaskEnd:

@@ -1,4 +1,4 @@
-"""The nine laws as Hypothesis state machines: the moves are Hypothesis's to choose, and to shrink when a law breaks."""
+"""The ten laws as Hypothesis state machines: the moves are Hypothesis's to choose, and to shrink when a law breaks."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,6 +53,11 @@ class SinkHistory(RuleBasedStateMachine):
 
     def _task(self, choice):
         return self.world.tasks[choice % len(self.world.tasks)]
+
+    @rule(choice=choices)
+    @precondition(lambda self: self.world.tasks)
+    def flush(self, choice):
+        self.world.flush(self._task(choice))
 
     @rule(choice=choices, batch=st.lists(records, min_size=1, max_size=8))
     def produce(self, choice, batch):
@@ -150,5 +155,5 @@ def test_law_holds(law):
     )
 
 
-def test_there_are_nine_laws():
-    assert len(LAWS) == 9
+def test_there_are_ten_laws():
+    assert len(LAWS) == 10

@@ -10,6 +10,7 @@ from streamsink.commit.ledger import CommitMetadata, Ledger
 from streamsink.sink import machine as machine_module
 from streamsink.sink import partition_state
 from streamsink.sink.effects import Open
+from streamsink.sink.flushes import Flushes
 from streamsink.sink.lane_state import LaneState, Takeover, take_over
 from streamsink.sink.machine import SinkMachine
 from streamsink.sink.memory import MemoryBudget
@@ -146,6 +147,16 @@ def failed_uploads_not_retried(patch):
 @mutation("settles_when_faults_stop")
 def no_rotation_by_age(patch):
     patch.setattr(SinkMachine, "_close_due", lambda self, now: None)
+
+
+@mutation("flush_answers_when_committed")
+def a_flush_is_answered_before_its_commits(patch):
+    patch.setattr(Flushes, "begin", lambda self, flush_id, positions: self._targets.update({flush_id: {}}))
+
+
+@mutation("flush_answers_when_committed")
+def a_flush_is_never_answered(patch):
+    patch.setattr(Flushes, "answered", lambda self: [])
 
 
 def _accept_always(self, partition, now):

@@ -310,3 +310,28 @@ def test_a_gap_between_slices_is_a_broken_invariant():
     driver.poll(0, "a")
     with pytest.raises(AssertionError, match="follow one another"):
         driver.poll(5, "a")
+
+
+def test_a_flush_stores_and_commits_all_that_was_read_and_then_says_so():
+    driver = Driver()
+    driver.poll(0, "aba")
+    effects = driver.tell(on.Flush(7))
+    assert [effect.reason for effect in kinds(effects, do.Close)] == [Reason.FLUSH] * 2
+    for upload in kinds(effects, do.Upload):
+        driver.tell(on.Uploaded(upload.file_id))
+        assert not driver.of(do.Flushed)
+    while driver.machine.partitions[P].committing:
+        driver.commit()
+    assert driver.of(do.Flushed) == [do.Flushed(7, complete=True)]
+
+
+def test_a_flush_of_a_partition_that_is_lost_is_incomplete():
+    driver = Driver()
+    driver.poll(0, "a")
+    driver.tell(on.Flush(7))
+    assert do.Flushed(7, complete=False) in driver.tell(on.Lost((P,)))
+
+
+def test_a_flush_of_nothing_is_answered_at_once():
+    driver = Driver()
+    assert do.Flushed(7, complete=True) in driver.tell(on.Flush(7))

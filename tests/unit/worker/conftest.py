@@ -12,6 +12,7 @@ from streamsink.worker.backoff import Backoff
 from streamsink.worker.child import TaskSpec
 from streamsink.worker.folder import Definition, FolderWatch
 from streamsink.worker.lifecycle import Plan
+from streamsink.worker.loggers import LogLevels
 from streamsink.worker.standalone import StandaloneHerder
 from streamsink.worker.status import Plugin
 from streamsink.worker.supervisor import Patience, TaskSupervisor
@@ -95,7 +96,7 @@ class RunningHerder(StandaloneHerder):
         assert not self._loop.is_alive()
 
     def pids(self, connector):
-        return [task.pid for task in self._lifecycles[connector].tasks]
+        return [task.pid for task in self._roster.known(connector).tasks]
 
 
 def planner_for(journal):
@@ -110,8 +111,9 @@ def planner_for(journal):
     return plan
 
 
-def supervise_quickly(spec):
-    return TaskSupervisor(spec, worker_id="127.0.0.1:8083", patience=Patience(drain_s=10, wait_s=0.1), backoff=QUICK)
+def supervise_quickly(spec, levels=dict):
+    patience = Patience(drain_s=10, wait_s=0.1)
+    return TaskSupervisor(spec, worker_id="127.0.0.1:8083", patience=patience, backoff=QUICK, levels=levels)
 
 
 @pytest.fixture
@@ -119,10 +121,12 @@ def make_herder(journal):
     made = []
 
     def make(folder):
+        levels = LogLevels()
         herder = RunningHerder(
             FolderWatch(folder, read_json_folder) if folder else None,
             plan=planner_for(journal),
-            supervise=supervise_quickly,
+            supervise=lambda spec: supervise_quickly(spec, levels.told),
+            levels=levels,
             worker_id="127.0.0.1:8083",
             plugins=(Plugin("streamsink.ArchiveSink", "sink", "0.1.0"),),
             folder_poll_s=0.1,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
 from pathlib import Path
 
 from streamsink.errors import ConfigError, Problem, TerminalError, TransientError
+from streamsink.observe.orders import FlushDone
 from streamsink.observe.snapshot import TaskSnapshot
 
 
@@ -21,6 +23,21 @@ def runs_until_stopped(spec, stop, report):
     while not stop.wait(0.05):
         report(TaskSnapshot(assigned=True, records_total=7, retrying=spec.config.get("retrying", "")))
     _sign(spec, "drained")
+
+
+def flushes(spec, stop, report):
+    _sign(spec, "started")
+    while not stop.wait(0.02):
+        report(TaskSnapshot(assigned=True))
+        for flush_id in stop.flushes():
+            if "flush" in spec.config:
+                stop.answer(FlushDone(flush_id, spec.config["flush"] == "complete"))
+    _sign(spec, "drained")
+
+
+def logs_its_level(spec, stop, report):
+    while not stop.wait(0.02):
+        report(TaskSnapshot(assigned=True, retrying=str(logging.getLogger("a.b").getEffectiveLevel())))
 
 
 def drains_slowly(spec, stop, report):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +13,13 @@ from streamsink.worker.status import State, TargetState
 from tests.unit.worker.conftest import eventually
 
 RUNS = {"run": "runs_until_stopped"}
+
+
+@pytest.fixture(autouse=True)
+def levels_as_before():
+    yield
+    for name in ("a", "a.b"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture
@@ -187,6 +196,65 @@ def test_a_name_that_a_file_can_not_have_is_kept_encoded(herd, folder):
     eventually(lambda: runs(herd, ".a: b?"))
     with pytest.raises(BadRequestError):
         herd.create("x" * 300, RUNS, TargetState.RUNNING)
+
+
+def test_a_flush_returns_once_every_task_has_answered(herd):
+    herd.create("orders", {"run": "flushes", "flush": "complete", "tasks.max": "2"}, TargetState.RUNNING)
+    with pytest.raises(RebalanceError):
+        herd.flush("orders")
+    eventually(lambda: runs(herd))
+    herd.flush("orders")
+    with pytest.raises(NotFoundError):
+        herd.flush("nobody")
+
+
+def test_a_flush_that_could_not_store_all_says_so(herd):
+    herd.create("orders", {"run": "flushes", "flush": "partly"}, TargetState.RUNNING)
+    eventually(lambda: runs(herd))
+    with pytest.raises(RebalanceError, match="changed hands"):
+        herd.flush("orders")
+
+
+def test_a_flush_of_a_task_that_ends_is_not_answered_with_success(herd):
+    herd.create("orders", {"run": "flushes"}, TargetState.RUNNING)
+    eventually(lambda: runs(herd))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(herd.flush, "orders")
+        threading.Event().wait(0.3)
+        herd.restart_task("orders", 0)
+        with pytest.raises(RebalanceError, match="nothing was flushed"):
+            waiting.result(10)
+
+
+def test_a_level_is_told_to_running_tasks_and_to_those_that_start_later(herd):
+    herd.create("orders", {"run": "logs_its_level"}, TargetState.RUNNING)
+    eventually(lambda: runs(herd))
+    assert herd.set_logger("a.b", "error", cluster=False) == ["a.b"]
+    eventually(lambda: herd.task_status("orders", 0).retrying == "40")
+    assert herd.set_logger("a", "Warn", cluster=True) == ["a", "a.b"]
+    herd.restart_task("orders", 0)
+    eventually(lambda: herd.task_status("orders", 0).retrying == "30")
+    assert {name: at.level for name, at in herd.loggers().items() if name != "root"} == {"a": "WARN", "a.b": "WARN"}
+    with pytest.raises(NotFoundError):
+        herd.set_logger("a", "LOUD", cluster=False)
+
+
+def test_a_read_only_folder_keeps_writes_in_memory(herd, folder, monkeypatch):
+    (folder / "orders.json").write_text(json.dumps(RUNS))
+    eventually(lambda: runs(herd))
+
+    def refuse(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("streamsink.worker.kept.tempfile.mkstemp", refuse)
+    herd.patch_config("orders", {"a": "1"})
+    herd.create("clicks", RUNS, TargetState.RUNNING)
+    threading.Event().wait(0.5)
+    assert herd.info("orders").config["a"] == "1"
+    assert herd.connectors() == ["clicks", "orders"]
+    (folder / "orders.json").write_text(json.dumps({**RUNS, "b": "2"}))
+    eventually(lambda: herd.info("orders").config == {**RUNS, "b": "2", "name": "orders"})
+    assert herd.connectors() == ["clicks", "orders"]
 
 
 def test_without_a_folder_connectors_are_kept_in_memory(make_herder):
