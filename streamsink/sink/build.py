@@ -7,6 +7,7 @@ import gc
 import threading
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 import structlog
@@ -16,6 +17,7 @@ from streamsink.config.guarantee import guarantee
 from streamsink.config.layout import layout_fingerprint
 from streamsink.config.sink import ExactlyOnce, ExtractorKind, PartitionerKind, SinkConfig
 from streamsink.consume.kafka import KafkaSliceConsumer
+from streamsink.consume.topic_ids import ask_topic_ids
 from streamsink.encode.formats import make_format
 from streamsink.errors import StoreUnsafeError
 from streamsink.observe.snapshot import TaskSnapshot
@@ -26,6 +28,7 @@ from streamsink.sink.lanes import LaneSorter
 from streamsink.sink.machine import MachineSettings, SinkMachine
 from streamsink.sink.tally import Tally
 from streamsink.sink.task import SinkTask
+from streamsink.sink.topic_guard import TopicGuard
 from streamsink.sink.transforming import with_transforms
 from streamsink.sink.uploads import Uploads
 from streamsink.upload.open import open_store
@@ -129,6 +132,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
         uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),
         dead_letters=_dead_letters(config, task_id),
         tally=Tally(said),
+        guard=TopicGuard(store, config.naming.topics_dir, partial(ask_topic_ids, config.consumer)),
     )
 
 

@@ -23,6 +23,7 @@ from streamsink.sink.files import TaskFiles
 from streamsink.sink.lanes import LaneSorter, cut_slice
 from streamsink.sink.machine import SinkMachine
 from streamsink.sink.tally import Tally
+from streamsink.sink.topic_guard import TopicGuard
 from streamsink.sink.uploads import ManifestWritten, Outcome, StoredObject, Uploads
 from streamsink.upload.description import ObjectDescription
 
@@ -46,6 +47,7 @@ class SinkTask:
         uploads: Stores.
         dead_letters: Where bad records go, or None.
         tally: Counts what there is to report.
+        guard: Keeps topics apart that have had one name.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class SinkTask:
         uploads: Uploads,
         dead_letters: DeadLetterTopic | None,
         tally: Tally,
+        guard: TopicGuard,
     ) -> None:
         self.config = config
         self.machine = machine
         self.tally = tally
+        self._guard = guard
         self._sorter = sorter
         self._files = files
         self._uploads = uploads
@@ -133,6 +137,16 @@ class SinkTask:
             if time.monotonic() >= report_at_s:
                 report_at_s = time.monotonic() + REPORT_S
                 report(self.tally.snapshot(self.machine, self.consumer))
+                self._look_for_topics_made_anew()
+
+    def _look_for_topics_made_anew(self) -> None:
+        """A topic's records must not be taken for those of its predecessor: nothing more is stored or committed."""
+        try:
+            self._guard.check_again({partition.topic for partition in self.machine.partitions})
+        except TransientError as error:
+            log.info("topics' ids are not known now", reason=error.message)
+        except TerminalError as error:
+            self._ended = do.Fail(error)
 
     def _flush(self) -> None:
         for flush_id in self._orders.flushes() if self._orders else ():
@@ -172,6 +186,7 @@ class SinkTask:
 
     def assigned(self, committed: Mapping[TopicPartition, CommittedOffset]) -> None:
         """Called inside `poll`: the machine hears of it right after."""
+        self._guard.check({partition.topic for partition in committed})
         self.tally.assigned = True
         for partition, at in committed.items():
             log.info("partition assigned", topic=partition.topic, partition=partition.partition, committed=at.offset)

@@ -175,6 +175,27 @@ def test_records_that_retention_took_are_an_error_and_never_skipped(kafka, worke
     assert committed(kafka, unique) == 10
 
 
+def test_a_topic_made_anew_is_not_taken_for_the_one_in_the_archive(kafka, worker, unique, tmp_path):
+    kafka.create_topic(unique)
+    archive = (tmp_path / "a").as_uri()
+    config = {"topics": unique, "archive.url": archive, "rotate.age.ms": "500"}
+    worker.connector(unique, config)
+    produce(kafka, unique, 10, b"old")
+    worker.start()
+    wait_until("it archives", lambda: committed(kafka, unique) == 10, worker=worker)
+    assert worker.terminate() == 0
+    kafka.delete_topic(unique)
+    kafka.create_topic(unique)
+    produce(kafka, unique, 20, b"new")
+    worker.start()
+    wait_until("it fails", lambda: worker.task(unique).get("state") == "FAILED", worker=worker)
+    assert "was made anew" in trouble(worker, unique)
+    assert offsets_stored(open_store(archive, {})) == {0: list(range(10))}
+    worker.connector(unique, {**config, "topics.dir": "second"})
+    wait_until("it archives the new one", lambda: committed(kafka, unique) == 20, worker=worker)
+    assert offsets_stored(open_store(archive, {}), "second") == {0: list(range(20))}
+
+
 def test_a_bad_record_stops_the_task_or_goes_to_the_dead_letter_topic(kafka, worker, unique, tmp_path):
     kafka.create_topic(unique)
     archive = (tmp_path / "a").as_uri()

@@ -172,6 +172,15 @@ num.io.threads=2
             time.sleep(0.05)
         return name
 
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic, and wait until it is gone."""
+        admin = self.admin
+        admin.delete_topics([name])[name].result(30)
+        deadline = time.monotonic() + 30
+        while name in admin.list_topics(timeout=10).topics:
+            assert time.monotonic() < deadline, f"{name} is still there"
+            time.sleep(0.1)
+
     def producer(self, **config: str) -> Producer:
         """A producer with properties of the test's."""
         settings = {key.replace("_", "."): value for key, value in config.items()}
