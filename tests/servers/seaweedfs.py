@@ -107,11 +107,11 @@ class SeaweedServer:
         while True:
             try:
                 urllib.request.urlopen(urllib.request.Request(signed, method="PUT"), timeout=30).close()
-            except urllib.error.HTTPError as error:
-                if error.code == 409:
+            except OSError as error:
+                if isinstance(error, urllib.error.HTTPError) and error.code == 409:
                     return
                 if time.monotonic() > deadline:
-                    raise ServerError(f"no bucket: {error.read().decode()}") from error
+                    raise ServerError(f"no bucket: {error}\n{self._process.log_tail()}") from error
                 time.sleep(0.2)
             else:
                 return

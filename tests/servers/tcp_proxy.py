@@ -49,34 +49,40 @@ class TcpProxy:
         server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
         self._ready.set()
         self._loop.run_forever()
-        server.close()
-        self._loop.run_until_complete(self._end())
+        self._loop.run_until_complete(self._end(server))
         self._loop.close()
 
-    async def _end(self) -> None:
-        await self._drop()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0.05)  # transports close their sockets a turn after they are dropped
+    async def _end(self, server: asyncio.Server) -> None:
+        """Drop every connection. Those on their way in are let in first: a server that is closed leaks them."""
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            await self._drop()
+            if asyncio.all_tasks() == {asyncio.current_task()}:
+                break
+        server.close()
+        await asyncio.sleep(0.02)
 
     async def _drop(self) -> None:
         for writer in list(self._open):
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._cut:
-            writer.transport.abort()
-            return
+        both = [writer]
+        self._open.add(writer)
         try:
-            back_reader, back_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._open |= {writer, back_writer}
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(self._pump(reader, back_writer), self._pump(back_reader, writer))
+            if not self._cut:
+                back_reader, back_writer = await asyncio.open_connection("127.0.0.1", self.target)
+                both.append(back_writer)
+                self._open.add(back_writer)
+                await asyncio.gather(self._pump(reader, back_writer), self._pump(back_reader, writer))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for each in both:
+                self._open.discard(each)
+                each.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):
@@ -85,6 +91,5 @@ class TcpProxy:
                     await asyncio.sleep(0.02)
                 writer.write(data)
                 await writer.drain()
-        self._open.discard(writer)
         with contextlib.suppress(OSError, RuntimeError):
             writer.close()
