@@ -1,5 +1,6 @@
 # Everything a fresh machine needs is set up by the targets themselves: a virtual environment with the locked packages.
-# Java and Maven must be there for `make test` and `make bench`: they bring a real Kafka. Go brings Helm.
+# Java and Maven must be there for `make test` and `make bench`: they bring a real Kafka. Go brings Helm,
+# Node brings Azurite (Azure).
 
 PYTHON ?= python3
 VENV := .venv
@@ -38,6 +39,7 @@ lock: $(VENV)/bin/uv
 prerequisites:
 	@command -v java >/dev/null || { echo "make: Java 17 or newer is needed (a JRE on the PATH)" >&2; exit 1; }
 	@command -v mvn >/dev/null || { echo "make: Maven is needed (mvn on the PATH)" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "make: Node 20 or newer is needed (npm on the PATH): it brings Azurite" >&2; exit 1; }
 	@command -v go >/dev/null || { echo "make: Go 1.24 or newer is needed (go on the PATH)" >&2; exit 1; }
 
 $(VENV)/bin/uv:

@@ -5,8 +5,10 @@ import uuid
 
 import pytest
 
+from tests.servers.azurite import AzuriteServer
 from tests.servers.kafka import KafkaServer
 from tests.servers.seaweedfs import SeaweedServer
+from tests.servers.webdav import WsgiDavServer
 
 _numbers = itertools.count(1)
 
@@ -24,6 +26,24 @@ def kafka(tmp_path_factory):
 def seaweedfs(tmp_path_factory):
     """A real S3 server."""
     server = SeaweedServer(tmp_path_factory.mktemp("seaweedfs"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def wsgidav(tmp_path_factory):
+    """A real WebDAV server."""
+    server = WsgiDavServer(tmp_path_factory.mktemp("wsgidav"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory):
+    """A real Azure Blob Storage server."""
+    server = AzuriteServer(tmp_path_factory.mktemp("azurite"))
     server.start()
     yield server
     server.stop()

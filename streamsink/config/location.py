@@ -21,6 +21,9 @@ VENDOR_OPTIONS = {
         "aws.access.key.id": "access_key_id",
         "aws.secret.access.key": "secret_access_key",
         "s3.path.style.access.enabled": "path_style",
+        "s3.ssea.name": "server_side_encryption",
+        "s3.sse.kms.key.id": "sse_kms_key_id",
+        "s3.proxy.url": "proxy_url",
     },
     "gs": {"gcs.credentials.path": "service_account_path", "gcs.credentials.json": "service_account_key"},
     "az": {
@@ -33,7 +36,7 @@ VENDOR_OPTIONS = {
 """By scheme: Confluent's key, and the option it is."""
 
 _ALIASES = {"gcs": "gs", "azure": "az"}
-_KNOWN = "file:///folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix"
+_KNOWN = "file:///folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, webdav+https://host/path"
 
 
 def read_location(values: Values, kind: ConnectorClass) -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from streamsink.config.archive_keys import ARCHIVE_KEYS
 from streamsink.config.connector_keys import CONNECTOR_KEYS
 from streamsink.config.definition import ConfigKey
+from streamsink.config.store_keys import OPTIONS
 
 BEGIN, END = "<!-- keys: made by `make readme` -->", "<!-- end of keys -->"
 
@@ -36,7 +37,8 @@ def with_tables(text: str) -> str:
     _, _, after = rest.partition(END)
     assert BEGIN in text, "the text has the first mark"
     assert END in rest, "the text has the second mark"
-    return f"{before}{BEGIN}\n{markdown((*CONNECTOR_KEYS, *ARCHIVE_KEYS))}{END}{after}"
+    options = [key for keys in dict.fromkeys(OPTIONS.values()) for key in keys]
+    return f"{before}{BEGIN}\n{markdown((*CONNECTOR_KEYS, *ARCHIVE_KEYS, *options))}{END}{after}"
 
 
 if __name__ == "__main__":

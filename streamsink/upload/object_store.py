@@ -47,22 +47,33 @@ class ObjectStore:
     Args:
         url: As given, without secrets.
         store: obstore's, with the prefix in it.
+        storage_class: Of each object; the bucket's own if empty.
+        tags: Of each object.
     """
 
-    def __init__(self, url: str, store: S3Store | GCSStore | AzureStore) -> None:
+    def __init__(
+        self,
+        url: str,
+        store: S3Store | GCSStore | AzureStore,
+        *,
+        storage_class: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         self.url = url
         self.keeps_metadata = True
         self._store = store
         # Azure takes no hyphen in a metadata key, and no suffix range.
         self._is_azure = isinstance(store, AzureStore)
         self._admitted = False
+        self._written_with = {**_CONTENT_TYPE, **({"Storage-Class": storage_class} if storage_class else {})}
+        self._tags = dict(tags) if tags else None
 
     def create(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:
         """See `Store.create`."""
         require_fit(name, self.url)
-        attributes = {**_CONTENT_TYPE, **self._as_kept(metadata)}
+        attributes = {**self._written_with, **self._as_kept(metadata)}
         try:
-            obstore.put(self._store, name, data, attributes=attributes, mode="create")
+            obstore.put(self._store, name, data, attributes=attributes, tags=self._tags, mode="create")
         except (ObstoreExists, PreconditionError):
             raise AlreadyExistsError(f"{name} exists in {self.url}") from None
         except (BaseError, OSError) as error:
@@ -90,7 +101,7 @@ class ObjectStore:
             suffix = obstore.get(self._store, name, options={"range": {"suffix": -start}}).bytes()
             return bytes(suffix)[:length]
         except (BaseError, OSError) as error:
-            if "status code: 416" in str(error):
+            if "status code: 416" in str(error) or "StartTooLarge" in str(error):
                 return b""
             raise self._explain(error, name) from error
 

@@ -2,68 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
-import os
-import re
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from obstore.exceptions import BaseError
-from obstore.store import AzureStore, GCSStore, S3Store
-
 from streamsink.errors import ConfigError, Problem
+from streamsink.upload import options as read
 from streamsink.upload.local import LocalStore
 from streamsink.upload.memory import MemoryStore
-from streamsink.upload.object_store import RETRY_CONFIG, ObjectStore
+from streamsink.upload.open_object_store import open_azure, open_gcs, open_s3
 from streamsink.upload.protocol import Store
+from streamsink.upload.webdav import WebDavStore
+from streamsink.upload.webdav_http import Login
 
-TIMEOUT_S = 120
-"""For one request: 128 MiB take that long at 9 Mbit/s."""
-
-CONNECT_TIMEOUT_S = 5
-
-S3_OPTIONS = {
-    "endpoint": "endpoint",
-    "region": "region",
-    "access_key_id": "access_key_id",
-    "secret_access_key": "secret_access_key",
-    "session_token": "session_token",
-    "path_style": "",
-    "allow_http": "",
-    "timeout_s": "",
-}
-GCS_OPTIONS = {
-    "service_account_path": "service_account_path",
-    "service_account_key": "service_account_key",
-    "endpoint": "base_url",
-    "allow_http": "",
-    "timeout_s": "",
-}
-AZURE_OPTIONS = {
-    "account_name": "account_name",
-    "account_key": "account_key",
-    "sas_token": "sas_key",
-    "client_id": "client_id",
-    "client_secret": "client_secret",
-    "tenant_id": "tenant_id",
-    "endpoint": "endpoint",
-    "allow_http": "",
-    "timeout_s": "",
-}
-"""Names after `archive.option.`, and obstore's name for each; empty where it becomes something else."""
-
-ObstoreStore = TypeVar("ObstoreStore", S3Store, GCSStore, AzureStore)
-
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _BUCKET_SCHEMES = {"s3", "gs", "gcs", "az", "azure"}
-_KNOWN_URLS = "known are file:///path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix"
+_KNOWN_URLS = (
+    "known are file:///path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, webdav+https://host/path"
+)
 
 
 def open_store(url: str, options: Mapping[str, str]) -> Store:
-    """The store of a URL: `file:///path`, `s3://bucket/prefix`, `gs://bucket`, `az://container`, `memory://name`.
+    """The store of a URL: `file:///path`, `s3://bucket/prefix`, `gs://bucket`, `az://container`, `webdav+https://host`.
 
     Asks no server anything: what is wrong there shows with the first call.
 
@@ -74,22 +33,19 @@ def open_store(url: str, options: Mapping[str, str]) -> Store:
     options = {key: value for key, value in options.items() if value}
     match scheme:
         case "file":
-            _check(options, {})
+            read.check_known(options, {})
             return LocalStore(Path(unquote(urlsplit(url).path)))
         case "memory":
-            _check(options, {})
+            read.check_known(options, {})
             return MemoryStore("/".join(filter(None, (bucket, prefix))))
         case "s3":
-            _check(options, S3_OPTIONS)
-            return ObjectStore(url, _built(lambda: _s3(bucket, prefix, options)))
+            return open_s3(url, bucket, prefix, options)
         case "gs" | "gcs":
-            _check(options, GCS_OPTIONS)
-            config: Any = _config(options, GCS_OPTIONS)
-            return ObjectStore(url, _built(lambda: GCSStore(bucket, prefix=prefix, config=config, **_client(options))))
+            return open_gcs(url, bucket, prefix, options)
         case "az" | "azure":
-            _check(options, AZURE_OPTIONS)
-            azure: Any = {"container_name": bucket, **_config(options, AZURE_OPTIONS)}
-            return ObjectStore(url, _built(lambda: AzureStore(prefix=prefix, config=azure, **_client(options))))
+            return open_azure(url, bucket, prefix, options)
+        case "webdav+http" | "webdav+https":
+            return _webdav(url, options)
     raise ConfigError([Problem("archive.url", f"{url!r}: unknown kind of store")], hint=_KNOWN_URLS)
 
 
@@ -114,71 +70,23 @@ def _parts(url: str) -> tuple[str, str, str | None]:
         )
     if parts.scheme in _BUCKET_SCHEMES and not parts.netloc:
         raise ConfigError([Problem("archive.url", f"{url!r} names no bucket")], hint=_KNOWN_URLS)
+    if parts.scheme.startswith("webdav") and not parts.hostname:
+        raise ConfigError([Problem("archive.url", f"{url!r} names no host")], hint=_KNOWN_URLS)
     return parts.scheme, parts.netloc, unquote(parts.path).strip("/") or None
 
 
-def _built(build: Callable[[], ObstoreStore]) -> ObstoreStore:
-    try:
-        return build()
-    except (BaseError, ValueError, OSError) as error:
-        # obstore's messages name the option, and may repeat a key file's path but not what is in it.
-        said = " ".join(str(error).partition("Debug source:")[0].split())
-        raise ConfigError([Problem("archive.option", said)], hint="look at archive.url and archive.option.*") from None
-
-
-def _s3(bucket: str, prefix: str | None, options: Mapping[str, str]) -> S3Store:
-    config: Any = _config(options, S3_OPTIONS)
-    config["conditional_put"] = "etag"
-    if not _flag(options, "path_style", default=True):
-        config["virtual_hosted_style_request"] = True
-        endpoint = urlsplit(options.get("endpoint", ""))
-        if endpoint.netloc:
-            # obstore takes a virtual-hosted endpoint with the bucket in it already.
-            config["endpoint"] = endpoint._replace(netloc=f"{bucket}.{endpoint.netloc}").geturl()
-    return S3Store(bucket, prefix=prefix, config=config, **_client(options))
-
-
-def _client(options: Mapping[str, str]) -> dict[str, Any]:
-    endpoint = options.get("endpoint") or next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), "")
-    plain_http = endpoint.startswith("http://")
-    timeout_s = _timeout_s(options)
-    client: dict[str, Any] = {
-        "timeout": timedelta(seconds=timeout_s),
-        "connect_timeout": timedelta(seconds=min(CONNECT_TIMEOUT_S, timeout_s)),
-    }
-    if plain_http or "allow_http" in options:
-        client["allow_http"] = _flag(options, "allow_http", default=plain_http)
-    return {"client_options": client, "retry_config": RETRY_CONFIG}
-
-
-def _flag(options: Mapping[str, str], key: str, *, default: bool) -> bool:
-    match options.get(key, str(default)).strip().lower():
-        case "true":
-            return True
-        case "false":
-            return False
-    raise ConfigError([Problem(f"archive.option.{key}", f"{options[key]!r} is neither true nor false")])
-
-
-def _timeout_s(options: Mapping[str, str]) -> float:
-    text = options.get("timeout_s", str(TIMEOUT_S))
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or float(text) <= 0:
-        raise ConfigError(
-            [Problem("archive.option.timeout_s", f"{text!r} is not a number of seconds from 0.1 to 9999")]
-        )
-    return float(text)
-
-
-def _config(options: Mapping[str, str], known: Mapping[str, str]) -> dict[str, Any]:
-    return {known[key]: value for key, value in options.items() if known.get(key)}
-
-
-def _check(options: Mapping[str, str], known: Mapping[str, str]) -> None:
+def _webdav(url: str, options: Mapping[str, str]) -> WebDavStore:
+    read.check_known(options, read.WEBDAV_OPTIONS)
     problems = []
-    for key in options:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            told = f"; is {near[0]} meant?" if near else f"; known are {', '.join(known) or 'none'}"
-            problems.append(Problem(f"archive.option.{key}", f"unknown for this kind of store{told}"))
+    if "token" in options and "username" in options:
+        problems.append(Problem("archive.option.token", "has no effect beside username: give one of them"))
+    if "password" in options and "username" not in options:
+        problems.append(Problem("archive.option.username", "is missing: whose password is it?"))
+    if options.get("create", "move") not in {"move", "put"}:
+        problems.append(Problem("archive.option.create", f"{options['create']!r} is neither move nor put"))
     if problems:
         raise ConfigError(problems)
+    login = Login(
+        options.get("username", ""), options.get("password", ""), options.get("token", ""), read.proxy_url(options)
+    )
+    return WebDavStore(url, login, timeout_s=read.timeout_s(options), by_move=options.get("create") != "put")

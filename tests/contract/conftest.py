@@ -1,42 +1,46 @@
-"""Every kind of store the contract is held against; a store added to the project gets a line here."""
+"""The contract's fixtures; which stores there are is said in `backends.py`."""
 
 import uuid
 
 import pytest
 
 from streamsink.upload.open import open_store
+from tests.contract.backends import BACKENDS
 
 
-@pytest.fixture(scope="module", params=["local", "memory", "s3"])
+@pytest.fixture(scope="module", params=list(BACKENDS))
 def kind(request):
     """The kind of store."""
     return request.param
 
 
 @pytest.fixture(scope="module")
-def bucket(kind, request, tmp_path_factory):
-    """A URL that nothing is stored under, and the options to open what lies below it."""
-    match kind:
-        case "local":
-            return tmp_path_factory.mktemp("archive").as_uri(), {}
-        case "memory":
-            return f"memory://{uuid.uuid4().hex}", {}
-        case "s3":
-            server = request.getfixturevalue("seaweedfs")
-            return server.url(f"contract-{uuid.uuid4().hex}"), server.options
+def backend(kind, request):
+    """A place that nothing is stored under, and what the suite must know of it."""
+    return BACKENDS[kind](request)
 
 
 @pytest.fixture
-def open_it(bucket):
-    """Opens one place, new for each test, as often as called: each opening stands for another process."""
-    url, options = bucket
-    place = f"{url}/{uuid.uuid4().hex}"
-    return lambda: open_store(place, options)
+def place(backend):
+    """URL and options of a place below it, new for each test."""
+    return f"{backend.url}/{uuid.uuid4().hex}", backend.options
+
+
+@pytest.fixture
+def open_it(place):
+    """Opens that place as often as called: each opening stands for another process."""
+    opened = []
+
+    def open_another():
+        opened.append(open_store(*place))
+        return opened[-1]
+
+    yield open_another
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture
 def store(open_it):
     """A store with nothing in it."""
-    store = open_it()
-    yield store
-    store.close()
+    return open_it()

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from streamsink.errors import ConfigError, TerminalError, TransientError
+from streamsink.testing.http_faults import LOSE_REPLY, Fault, FaultProxy
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.open import open_store
 from streamsink.upload.probe import probe_create
 from streamsink.upload.resolve import Conflict, Stored, store_object
-from tests.servers.http_faults import LOSE_REPLY, Fault, FaultProxy
 from tests.servers.process import free_port
 from tests.servers.seaweedfs import SeaweedServer
 

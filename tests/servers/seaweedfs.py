@@ -1,4 +1,4 @@
-"""A real S3 server: SeaweedFS, one process, from its PyPI wheel."""
+"""A real S3 and WebDAV server: SeaweedFS, one process, from its PyPI wheel."""
 
 import json
 import sys
@@ -27,6 +27,7 @@ class SeaweedServer:
         self.folder = folder
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.webdav_port = free_port()
         self._process: ServerProcess | None = None
 
     def start(self) -> None:
@@ -56,6 +57,9 @@ class SeaweedServer:
             f"-s3.port.grpc={free_port()}",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
+            "-webdav",
+            f"-webdav.port={self.webdav_port}",
+            f"-webdav.cacheDir={self.folder}",
             "-master.telemetry=false",
             "-volume.max=20",
             "-master.volumeSizeLimitMB=64",
@@ -68,6 +72,7 @@ class SeaweedServer:
         ]
         self._process = ServerProcess.start("seaweedfs", argv, log_path=self.folder / "weed.log", cwd=self.folder)
         self._process.wait_for_port(self.port, timeout_s=60)
+        self._process.wait_for_port(self.webdav_port, timeout_s=60)
         self._create_bucket()
         self._wait_for_volumes()
 
@@ -90,6 +95,10 @@ class SeaweedServer:
     def url(self, prefix: str) -> str:
         """A place of its own: buckets take whole volumes here, so that tests share one."""
         return f"s3://{BUCKET}/{prefix}"
+
+    def webdav_url(self, path: str) -> str:
+        """A folder of the same server's WebDAV side, which asks for no password."""
+        return f"webdav+http://127.0.0.1:{self.webdav_port}/{path}"
 
     def _create_bucket(self) -> None:
         """A PUT on the bucket's own path, signed by obstore, which has no call for this."""

@@ -20,7 +20,7 @@ from streamsink.config.sink import (
 )
 from streamsink.errors import ConfigError
 from streamsink.partition.pattern import Pattern
-from streamsink.upload import open as upload
+from streamsink.upload import options as upload
 
 WORKER = {"bootstrap.servers": "broker:9092"}
 CONFLUENT_AND_OURS = {
@@ -192,11 +192,11 @@ def test_aivens_default_of_an_envelope_is_not_silently_dropped(aiven):
         ("store.kafka.keys", "true"),
         ("store.kafka.headers", "true"),
         ("s3.wan.mode", "true"),
-        ("s3.sse.kms.key.id", "k"),
+        ("s3.sse.customer.key", "k"),
+        ("s3.proxy.user", "me"),
         ("s3.acl.canned", "private"),
         ("s3.object.tagging", "true"),
         ("s3.credentials.provider.class", "com.example.Vault"),
-        ("s3.proxy.url", "http://proxy:3128"),
         ("schema.compatibility", "BACKWARD"),
         ("json.decimal.format", "NUMERIC"),
         ("behavior.on.null.values", "write"),
@@ -541,12 +541,25 @@ def test_a_class_goes_by_its_full_and_its_short_name(native, confluent, name):
     assert keys_with_problems(raw | {"connector.class": name}) == []
 
 
+def test_confluents_encryption_and_proxy_keys_are_the_stores_options(confluent):
+    said = {"s3.ssea.name": "aws:kms", "s3.sse.kms.key.id": "key-1", "s3.proxy.url": "http://proxy:3128"}
+    options = config_of({**confluent(), **said}).archive_options
+    assert options["server_side_encryption"] == "aws:kms"
+    assert (options["sse_kms_key_id"], options["proxy_url"]) == ("key-1", "http://proxy:3128")
+
+
 @pytest.mark.parametrize(
-    ("scheme", "known"), [("s3", upload.S3_OPTIONS), ("gs", upload.GCS_OPTIONS), ("az", upload.AZURE_OPTIONS)]
+    ("scheme", "known"),
+    [
+        ("s3", upload.S3_OPTIONS),
+        ("gs", upload.GCS_OPTIONS),
+        ("az", upload.AZURE_OPTIONS),
+        ("webdav+https", upload.WEBDAV_OPTIONS),
+    ],
 )
 def test_options_of_stores_are_the_ones_that_stores_take(native, scheme, known):
     raw = native(archive__url=f"{scheme}://bucket")
-    values = {"path_style": "true", "allow_http": "true", "timeout_s": "5"}
+    values = {"path_style": "true", "allow_http": "true", "timeout_s": "5", "sse_bucket_key": "true"}
     options = {name: values.get(name, "x") for name in known}
     config = config_of(raw | {f"archive.option.{name}": value for name, value in options.items()})
     assert config.archive_options == options
