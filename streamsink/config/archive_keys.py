@@ -21,8 +21,8 @@ WHERE_KEYS = grouped(
             "archive.url",
             KeyType.STRING,
             "",
-            "Where the archive is: file:///folder, s3://bucket/prefix, gs://bucket or az://container. Options of the "
-            "store follow as archive.option.*.",
+            "Where the archive is: file:///folder, s3://bucket/prefix, gs://bucket, az://container or "
+            "webdav+https://host/path. Options of the store follow as archive.option.*.",
             Importance.HIGH,
             width=Width.LONG,
         ),

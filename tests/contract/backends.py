@@ -77,7 +77,7 @@ def wsgidav(request):
     return Backend(
         server.url(place),
         server.options,
-        race_rounds=3,
+        race_rounds=1,
         unfit="?;",
         at=lambda port: (server.url(place, port=port), server.options),
     )
@@ -87,7 +87,7 @@ def weed_webdav(request):
     server = request.getfixturevalue("seaweedfs")
     url = server.webdav_url(f"contract-{uuid.uuid4().hex}")
     return Backend(
-        url, race_rounds=3, unfit="\\", at=lambda port: (url.replace(str(server.webdav_port), str(port)), {})
+        url, race_rounds=1, unfit="\\", at=lambda port: (url.replace(str(server.webdav_port), str(port)), {})
     )
 
 
