@@ -76,6 +76,11 @@ def insertions(settings: Mapping[str, str]) -> str:
     return "static.value: is needed with static.field" if "static" in given and not settings.get("static.value") else ""
 
 
+def literal_given(settings: Mapping[str, str]) -> str:
+    """InsertHeader has a value, an empty one too."""
+    return "" if "value.literal" in settings else "value.literal: is required and has no default"
+
+
 def as_many(settings: Mapping[str, str]) -> str:
     """HeaderFrom's two lists."""
     fields, headers = (settings.get(key, "").split(",") for key in ("fields", "headers"))

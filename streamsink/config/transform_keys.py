@@ -153,9 +153,10 @@ TRANSFORMS = (
         "InsertHeader",
         (
             _key("header", KeyType.STRING, None, "The header's name.", required=True),
-            _key("value.literal", KeyType.STRING, None, "Its value.", required=True),
+            _key("value.literal", KeyType.STRING, None, "Its value; required, and may be empty."),
         ),
         "Adds a header.",
+        check=checks.literal_given,
     ),
     TransformKind(
         "MaskField",

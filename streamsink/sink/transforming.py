@@ -49,7 +49,7 @@ def with_transforms(config: SinkConfig) -> Decoder:
     if not config.transforms:
         return make_decoder(config)
     touched = frozenset[str]().union(*(one.reads | one.writes for one in config.transforms))
-    reads_value = "value" in touched
+    reads_value = "value" in touched or config.archive_value is not ArchiveValue.RAW
     inner = replace(config, archive_envelope=False, null_values=NullValues.WRITE)
     if reads_value:
         inner = replace(inner, archive_value=ArchiveValue.COLUMNS)

@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 from streamsink.java import numbers
 from streamsink.transform.require import Settings, all_struct, items, mapped, refuse
 from streamsink.transform.rows import Member, Rows, field_of, mask_of
-from streamsink.transform.texts import connect_texts
+from streamsink.transform.texts import connect_texts, double_or_whole
 
-DOUBLE_EXACT_MAX = 2**53
 TYPES = {
     **{name: pa.type_for_alias(name) for name in numbers.INT_BITS},
     "float32": pa.float32(),
@@ -134,12 +133,6 @@ def _to_string(array: pa.Array, *, declared: bool) -> pa.Array:
     if pa.types.is_decimal(kind):
         return mapped(array, str, pa.string())
     return pa.array(connect_texts(array, text=False, declared=declared), pa.string())
-
-
-def double_or_whole(value: float) -> str:
-    """A number without schema as text."""
-    whole = value.is_integer() and abs(value) <= DOUBLE_EXACT_MAX
-    return str(int(value)) if whole else numbers.double_text(value)
 
 
 def _reader(target: str) -> Callable[[Any], Any]:

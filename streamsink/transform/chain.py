@@ -11,7 +11,7 @@ import pyarrow as pa
 from streamsink.errors import StreamsinkError, TransformError, TransientError
 from streamsink.transform.protocol import Predicate, Transform
 from streamsink.transform.rows import Rows, mask_of
-from streamsink.transform.unite import merged
+from streamsink.transform.unite import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +48,30 @@ class TransformChain:
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = tuple(steps)
 
-    def apply(self, rows: Rows) -> tuple[Rows, list[Failure]]:
-        """The rows that come through, and those that a step failed on, without what that step would have made of them.
+    def apply(self, rows: Rows) -> tuple[list[Rows], list[Failure]]:
+        """The rows that come through, in parts of one type each, and those that a step failed on.
+
+        A predicate may leave rows of several types; each goes on as if it were alone.
 
         Raises:
             TransientError: A transform of a user's own says that it may work later.
         """
         failures: list[Failure] = []
+        parts = [rows] if len(rows) else []
         for step in self._steps:
-            if not len(rows):
-                break
-            rows = self._step(step, rows, failures)
-        return rows, failures
+            parts = together([after for part in parts for after in _stepped(step, part, failures)])
+        return parts, failures
 
-    def _step(self, step: Step, rows: Rows, failures: list[Failure]) -> Rows:
-        if step.predicate is None:
-            return merged(_tried(step, rows, failures))
-        chosen = mask_of(step.predicate.test(rows)) ^ step.negate
-        if not chosen.any():
-            return rows
-        if chosen.all():
-            return merged(_tried(step, rows, failures))
-        return merged([*_tried(step, rows.where(chosen), failures), rows.where(~chosen)])
+
+def _stepped(step: Step, rows: Rows, failures: list[Failure]) -> list[Rows]:
+    if step.predicate is None:
+        return _tried(step, rows, failures)
+    chosen = mask_of(step.predicate.test(rows)) ^ step.negate
+    if not chosen.any():
+        return [rows]
+    if chosen.all():
+        return _tried(step, rows, failures)
+    return [*_tried(step, rows.where(chosen), failures), rows.where(~chosen)]
 
 
 def _tried(step: Step, rows: Rows, failures: list[Failure]) -> list[Rows]:
@@ -86,7 +88,7 @@ def _tried(step: Step, rows: Rows, failures: list[Failure]) -> list[Rows]:
         failed = error
     if len(rows) == 1:
         failures.append(Failure(rows.offsets[0].as_py(), step, _told(failed)))
-        return [rows.taken(np.zeros(0, np.int64))]
+        return []
     middle = len(rows) // 2
     numbers = np.arange(len(rows))
     first, second = (_tried(step, rows.taken(part), failures) for part in (numbers[:middle], numbers[middle:]))
@@ -98,9 +100,7 @@ def _without(step: Step, rows: Rows, wrong: dict[int, str], failures: list[Failu
     failures += [Failure(int(offsets[row]), step, error) for row, error in sorted(wrong.items())]
     left = np.ones(len(rows), bool)
     left[list(wrong)] = False
-    if not left.any():
-        return [rows.taken(np.zeros(0, np.int64))]
-    return _tried(step, rows.where(left), failures)
+    return _tried(step, rows.where(left), failures) if left.any() else []
 
 
 def _checked(step: Step, before: Rows, after: Rows) -> Rows:

@@ -15,8 +15,8 @@ from streamsink.config.sink import ArchiveValue, NullValues
 from streamsink.record import ENVELOPE, ENVELOPE_FIELDS, BadRecord, DecodedSlice, RawSlice
 from streamsink.transform.chain import Failure, TransformChain
 from streamsink.transform.keys import KeyWriter
-from streamsink.transform.rows import Datum, Member, Rows, one_topic, struct_of
-from streamsink.transform.shape import OutputShape, columns_of
+from streamsink.transform.rows import Datum, Member, Rows, mask_of, one_topic, struct_of
+from streamsink.transform.shape import OutputShape
 
 STAGE = "TRANSFORMATION"
 PUT_STAGE = "TASK_PUT"
@@ -37,7 +37,7 @@ class StagePlan:
         archive_value: What values become.
         envelope: Whether rows have `_kafka`.
         null_values: What becomes of values that are null after the transforms.
-        reads_value: Whether any transform looks at values; else they are passed on as bytes.
+        reads_value: Whether values are decoded: a transform looks at them, or they become columns.
         whole_value: Whether a decoded value is the one column `value`, not its fields.
         declared: Whether values come with a schema.
         routes: Whether any transform chooses topics.
@@ -75,12 +75,10 @@ class TransformStage:
             return decoded
         given = raw.rows.take(pa.array(_positions(raw.rows, decoded.offsets)))
         bad: list[BadRecord] = []
-        rows = self._rows(given, decoded, bad)
-        rows, failures = self._chain.apply(rows)
-        origins = _positions(given, rows.offsets)
+        parts, failures = self._chain.apply(self._rows(given, decoded, bad))
         bad += [_failed(given, decoded, failure) for failure in failures]
-        rows, origins = self._without_nulls(rows, origins, given, decoded, bad)
-        return self._finished(rows, origins, given, decoded, bad)
+        parts = [self._without_nulls(part, given, decoded, bad) for part in parts]
+        return self._finished([part for part in parts if len(part)] or parts[:1], given, decoded, bad)
 
     def _rows(self, given: pa.RecordBatch, decoded: DecodedSlice, bad: list[BadRecord]) -> Rows:
         keys, bad_keys = given.column("key"), dict[int, str]()
@@ -117,68 +115,71 @@ class TransformStage:
         members = {kind.name: Member(kind, columns.column(number)) for number, kind in enumerate(kinds)}
         return Datum(struct_of(members, len(values), absent), declared=self._plan.declared)
 
-    def _without_nulls(
-        self,
-        rows: Rows,
-        origins: npt.NDArray[np.int64],
-        given: pa.RecordBatch,
-        decoded: DecodedSlice,
-        bad: list[BadRecord],
-    ) -> tuple[Rows, npt.NDArray[np.int64]]:
+    def _without_nulls(self, rows: Rows, given: pa.RecordBatch, decoded: DecodedSlice, bad: list[BadRecord]) -> Rows:
         """The rows that `behavior.on.null.values` lets through."""
-        nulls = np.asarray(rows.value.array.is_null(), bool)
+        nulls = mask_of(rows.value.array.is_null())
         if self._plan.null_values is NullValues.WRITE or not nulls.any():
-            return rows, origins
+            return rows
         if self._plan.null_values is NullValues.FAIL:
             bad += [
                 _bad(given, decoded, row, PUT_STAGE, _NULL_VALUE, "DecodeError", "streamsink.ArchiveSink")
-                for row in origins[nulls].tolist()
+                for row in _positions(given, rows.offsets)[nulls].tolist()
             ]
-        return rows.where(~nulls), origins[~nulls]
+        return rows.where(~nulls)
 
     def _finished(
-        self,
-        rows: Rows,
-        origins: npt.NDArray[np.int64],
-        given: pa.RecordBatch,
-        decoded: DecodedSlice,
-        bad: list[BadRecord],
+        self, parts: list[Rows], given: pa.RecordBatch, decoded: DecodedSlice, bad: list[BadRecord]
     ) -> DecodedSlice:
-        kept = given.take(pa.array(origins))
-        members, beside = self._columns(rows, kept, decoded)
+        told = (*decoded.bad, *sorted(bad, key=lambda record: record.offset))
+        if not parts:
+            nothing = pa.array([], pa.int64())
+            empty = _batch({}, 0, None)
+            return replace(decoded, rows=empty, offsets=nothing, timestamps=nothing, bad=told, partition_columns=None)
+        offsets = pa.concat_arrays([part.offsets for part in parts])
+        kept = given.take(pa.array(_positions(given, offsets)))
+        members, beside = self._columns(parts, kept, decoded, offsets)
         if self._plan.envelope:
-            members = {ENVELOPE: self._envelope(rows, kept), **members}
+            members = {ENVELOPE: self._envelope(parts, kept, offsets), **members}
+        rows = _batch(members, len(offsets), self._metadata(parts, decoded))
+        topics = pa.concat_arrays([part.topics.cast(pa.string()) for part in parts]).dictionary_encode()
+        order = np.argsort(np.asarray(offsets), kind="stable")
+        if not bool((order[1:] > order[:-1]).all()):
+            places = pa.array(order)
+            rows, offsets, topics = rows.take(places), offsets.take(places), topics.take(places)
+            kept = kept.take(places)
+            beside = None if beside is None else beside.take(places)
         return replace(
             decoded,
-            rows=_batch(members, len(rows), self._metadata(rows, decoded)),
-            offsets=rows.offsets,
-            timestamps=rows.timestamps,
-            bad=(*decoded.bad, *sorted(bad, key=lambda record: record.offset)),
+            rows=rows,
+            offsets=offsets,
+            timestamps=kept.column("timestamp").cast(pa.int64()),
+            bad=told,
             partition_columns=beside,
-            topics=rows.topics if self._plan.routes else None,
+            topics=topics if self._plan.routes else None,
         )
 
     def _columns(
-        self, rows: Rows, kept: pa.RecordBatch, decoded: DecodedSlice
+        self, parts: list[Rows], kept: pa.RecordBatch, decoded: DecodedSlice, offsets: pa.Int64Array
     ) -> tuple[dict[str, Member], pa.RecordBatch | None]:
         """The value's columns, and those that encoded partitions are made of where these are bytes only."""
+        values = [part.value for part in parts]
         if self._plan.archive_value is not ArchiveValue.RAW:
             shape = self._shapes.setdefault((decoded.topic_partition.topic, decoded.schema_tag), OutputShape())
-            return shape.columns(rows.value), None
+            return shape.columns(values), None
         members = {"value": Member(_VALUE_FIELD, kept.column("value"))}
         if self._plan.reads_value:
-            return members, _batch(columns_of(rows.value), len(rows), None)
+            return members, _batch(OutputShape().columns(values), len(offsets), None)
         beside = decoded.partition_columns
-        return members, beside if beside is None else beside.take(pa.array(_places(decoded.offsets, rows.offsets)))
+        return members, beside if beside is None else beside.take(pa.array(_places(decoded.offsets, offsets)))
 
-    def _envelope(self, rows: Rows, kept: pa.RecordBatch) -> Member:
+    def _envelope(self, parts: list[Rows], kept: pa.RecordBatch, offsets: pa.Int64Array) -> Member:
         arrays = {
-            "partition": pa.array(np.full(len(rows), rows.source.partition, np.int32)),
-            "offset": rows.offsets,
+            "partition": pa.array(np.full(len(offsets), parts[0].source.partition, np.int32)),
+            "offset": offsets,
             "timestamp": kept.column("timestamp"),
             "timestamp_type": kept.column("timestamp_type"),
-            "key": self._keys(rows, kept),
-            "headers": rows.headers,
+            "key": self._keys(parts, kept),
+            "headers": pa.concat_arrays([part.headers for part in parts]),
             "value": kept.column("value"),
         }
         with_value = self._plan.archive_value is ArchiveValue.BOTH
@@ -186,17 +187,21 @@ class TransformStage:
         array = pa.StructArray.from_arrays([arrays[field.name] for field in fields], fields=fields)
         return Member(pa.field(ENVELOPE, array.type, nullable=False), array)
 
-    def _keys(self, rows: Rows, kept: pa.RecordBatch) -> pa.Array:
-        if self._plan.write_keys is None or not rows.rekeyed.any():
+    def _keys(self, parts: list[Rows], kept: pa.RecordBatch) -> pa.Array:
+        """Keys' bytes: as they came, but for those that a transform has had in hand."""
+        touched = np.concatenate([part.rekeyed for part in parts])
+        if self._plan.write_keys is None or not touched.any():
             return kept.column("key")
-        return pc.if_else(pa.array(rows.rekeyed), self._plan.write_keys(rows.key), kept.column("key"))
+        written = pa.concat_arrays([self._plan.write_keys(part.key) for part in parts])
+        return pc.if_else(pa.array(touched), written, kept.column("key"))
 
-    def _metadata(self, rows: Rows, decoded: DecodedSlice) -> dict[bytes, bytes] | None:
+    def _metadata(self, parts: list[Rows], decoded: DecodedSlice) -> dict[bytes, bytes] | None:
         found = dict(decoded.rows.schema.metadata or {})
-        if rows.value.name:
-            found[b"connect.name"] = rows.value.name.encode()
-        if rows.value.version is not None:
-            found[b"connect.version"] = str(rows.value.version).encode()
+        for value in (part.value for part in parts):
+            if value.name:
+                found[b"connect.name"] = value.name.encode()
+            if value.version is not None:
+                found[b"connect.version"] = str(value.version).encode()
         return found or None
 
 

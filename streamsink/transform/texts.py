@@ -18,6 +18,8 @@ import pyarrow as pa
 from streamsink.java.dates import DAY_MS
 from streamsink.java.numbers import double_text, float_text
 
+DOUBLE_EXACT_MAX = 2**53
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -96,7 +98,7 @@ def _of_document(value: Any, *, embedded: bool) -> str:  # noqa: PLR0911 - one c
         case bool():
             return "true" if value else "false"
         case float():
-            return double_text(value)
+            return double_or_whole(value)
         case str():
             return _quoted(value) if embedded else value
         case list():
@@ -114,6 +116,8 @@ def _connect_text(value: Any, kind: pa.DataType, *, declared: bool, embedded: bo
         case bool():
             return "true" if value else "false"
         case float():
+            if not declared:
+                return double_or_whole(value)
             return float_text(value) if pa.types.is_float32(kind) else double_text(value)
         case str() | bytes():
             words = base64.b64encode(value).decode() if isinstance(value, bytes) else value
@@ -132,6 +136,12 @@ def _connect_text(value: Any, kind: pa.DataType, *, declared: bool, embedded: bo
         case time():
             return f"{value.isoformat(timespec='milliseconds')}Z"
     return str(value)
+
+
+def double_or_whole(value: float) -> str:
+    """A number without schema as text: a whole one as the integer it may have been."""
+    whole = value.is_integer() and abs(value) <= DOUBLE_EXACT_MAX
+    return str(int(value)) if whole else double_text(value)
 
 
 def _within(value: Any, kind: pa.DataType, *, declared: bool) -> str:

@@ -23,6 +23,9 @@ from streamsink.transform.rows import Member, Rows, field_of, mask_of
 TARGETS = ("string", "unix", "Date", "Time", "Timestamp")
 UNITS = {"seconds": 1000, "milliseconds": 1, "microseconds": 1_000, "nanoseconds": 1_000_000}
 
+LEAST_MS, MOST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""The years 1 to 9999: what Python and most readers of files can have."""
+
 Times = npt.NDArray[np.int64]
 
 
@@ -49,6 +52,8 @@ class TimestampConverter:
         members = datum.fields()
         if self._field in members:
             member = members[self._field]
+            if datum.declared and not _tells_time(member.array.type):
+                refuse(mask_of(datum.array.is_valid()), f"a {member.array.type} is no timestamp")
             array = self._converted(member.array, declared=datum.declared, text=member.text)
             members[self._field] = Member(field_of(self._field, array.type), array)
         return rows.with_datum(datum.with_fields(members), key=self._key)
@@ -67,7 +72,7 @@ class TimestampConverter:
             return array.cast(TIMESTAMP_TYPE if pa.types.is_timestamp(kind) else pa.timestamp("ms")).cast(pa.int64())
         if pa.types.is_time(kind):
             return array.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(pa.int64())
-        if pa.types.is_floating(kind) and not declared:
+        if pa.types.is_float64(kind) and not declared:
             whole = pc.equal(array, pc.trunc(array))
             refuse(mask_of(pc.invert(whole)), "a number with a fraction is no timestamp")
             array, kind = array.cast(pa.int64(), safe=False), pa.int64()
@@ -93,6 +98,9 @@ class TimestampConverter:
         return self._format.parse(text)
 
     def _written(self, times: pa.Int64Array) -> pa.Array:
+        if self._target != "unix":
+            beyond = pc.or_(pc.less(times, LEAST_MS), pc.greater(times, MOST_MS))
+            refuse(mask_of(beyond), "is no time of the years 1 to 9999")
         match self._target:
             case "string":
                 assert self._format is not None, "validated with the settings"
@@ -104,6 +112,11 @@ class TimestampConverter:
             case "Time":
                 return _over(times, lambda ms: ms % DAY_MS).cast(pa.int32()).cast(pa.time32("ms"))
         return times.cast(TIMESTAMP_TYPE)
+
+
+def _tells_time(kind: pa.DataType) -> bool:
+    temporal = pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind)
+    return bool(temporal or pa.types.is_string(kind) or pa.types.is_int64(kind) or pa.types.is_null(kind))
 
 
 def _over(array: pa.Int64Array, change: Callable[[Times], Times]) -> pa.Int64Array:

@@ -11,9 +11,6 @@ import pyarrow as pa
 from streamsink.transform.rows import Datum, Member, Rows, field_of, is_text, struct_of
 from streamsink.transform.texts import json_texts
 
-VALUE = "value"
-"""The field of a value that has none, where others have some."""
-
 
 class InexactError(ValueError):
     """Whole numbers that no double holds."""
@@ -94,41 +91,41 @@ def concatenated(parts: Sequence[Member]) -> Member:
     return Member(field, arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays))
 
 
-def merged(parts: Sequence[Rows]) -> Rows:
-    """The rows of all parts, in offset order."""
+def together(parts: Sequence[Rows]) -> list[Rows]:
+    """The same rows in as few parts as their types allow, each in offset order; empty parts are left out."""
+    groups: list[list[Rows]] = []
+    for part in parts:
+        if not len(part):
+            continue
+        group = next(
+            (group for group in groups if _alike(group[0].key, part.key) and _alike(group[0].value, part.value)), None
+        )
+        if group is None:
+            groups.append([part])
+        else:
+            group.append(part)
+    return [_merged(group) for group in groups]
+
+
+def _alike(one: Datum, other: Datum) -> bool:
+    about = [(each.declared, each.text, each.name, each.version) for each in (one, other)]
+    return about[0] == about[1] and bool(one.array.type.equals(other.array.type, check_metadata=True))
+
+
+def _merged(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
-    filled = [part for part in parts if len(part)] or [parts[0]]
-    if len(filled) == 1:
-        return filled[0]
-    offsets = pa.concat_arrays([part.offsets for part in filled])
-    topics = pa.concat_arrays([part.topics.cast(pa.string()) for part in filled]).dictionary_encode()
-    together = Rows(
-        source=filled[0].source,
-        topics=topics,
+    first = parts[0]
+    offsets = pa.concat_arrays([part.offsets for part in parts])
+    merged = replace(
+        first,
+        topics=pa.concat_arrays([part.topics.cast(pa.string()) for part in parts]).dictionary_encode(),
         offsets=offsets,
-        timestamps=pa.concat_arrays([part.timestamps for part in filled]),
-        headers=pa.concat_arrays([part.headers for part in filled]),
-        key=_merged_data([part.key for part in filled]),
-        value=_merged_data([part.value for part in filled]),
-        rekeyed=np.concatenate([part.rekeyed for part in filled]),
+        timestamps=pa.concat_arrays([part.timestamps for part in parts]),
+        headers=pa.concat_arrays([part.headers for part in parts]),
+        key=replace(first.key, array=pa.concat_arrays([part.key.array for part in parts])),
+        value=replace(first.value, array=pa.concat_arrays([part.value.array for part in parts])),
+        rekeyed=np.concatenate([part.rekeyed for part in parts]),
     )
     order = np.argsort(np.asarray(offsets), kind="stable")
-    return together if bool((order[1:] > order[:-1]).all()) else together.taken(order)
-
-
-def _merged_data(data: Sequence[Datum]) -> Datum:
-    if any(datum.is_struct for datum in data):
-        data = [_as_struct(datum) for datum in data]
-    whole = concatenated([Member(field_of("", datum.array.type, text=datum.text), datum.array) for datum in data])
-    known = [datum for datum in data if datum.array.null_count < len(datum.array)] or list(data)
-    first = next((datum for datum in known if datum.name), known[0])
-    return replace(first, array=whole.array, text=whole.text, declared=all(datum.declared for datum in known))
-
-
-def _as_struct(datum: Datum) -> Datum:
-    """A value without fields as the one field of a struct, as it would be in columns."""
-    if datum.is_struct or pa.types.is_null(datum.array.type):
-        return datum
-    member = Member(field_of(VALUE, datum.array.type, text=datum.text), datum.array)
-    return datum.of(struct_of({VALUE: member}, len(datum.array), datum.array.is_null()))
+    return merged if bool((order[1:] > order[:-1]).all()) else merged.taken(order)
