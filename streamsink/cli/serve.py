@@ -13,13 +13,14 @@ import structlog
 
 from streamsink import __version__
 from streamsink.observe.metrics import make_registry
-from streamsink.rest.app import make_app
+from streamsink.rest.app import RestSettings, make_app
 from streamsink.rest.console import Console
 from streamsink.rest.listener import Listener, bind
 from streamsink.rest.server import RestServer
 from streamsink.worker.cluster import ClusterId
 from streamsink.worker.standalone import StandaloneHerder
 from streamsink.worker.status import State
+from streamsink.worker.validation import Validate
 
 INTERRUPTED = 130
 
@@ -35,6 +36,8 @@ def serve(
     *,
     worker: Mapping[str, str],
     kafka: Mapping[str, str],
+    validate: Validate,
+    settings: RestSettings | None = None,
     console: Console | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT, drain every task, and return the exit status.
@@ -44,6 +47,8 @@ def serve(
         make_herder: Makes what runs the tasks.
         worker: The worker's flat map; `rest.advertised.*` of it is used here.
         kafka: How to reach the brokers, in librdkafka's words.
+        validate: Judges configurations of connectors.
+        settings: What REST goes by.
         console: What the console may do, or None for no console.
 
     Raises:
@@ -54,7 +59,15 @@ def serve(
     sockets = [bind(listener) for listener in listeners]
     herder = make_herder(_worker_id(worker, listeners[0], sockets[0]))
     registry = make_registry(herder.task_metrics, states=[state.value for state in State])
-    server = RestServer(make_app(herder, registry=registry, cluster_id=ClusterId(kafka), console=console), sockets)
+    app = make_app(
+        herder,
+        registry=registry,
+        cluster_id=ClusterId(kafka),
+        validate=validate,
+        settings=settings,
+        console=console,
+    )
+    server = RestServer(app, sockets)
     server.start()
     for bound in sockets:
         host, port = bound.getsockname()[:2]

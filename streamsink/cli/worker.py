@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
 from streamsink.cli.serve import serve
 from streamsink.config.clients import worker_client_properties
-from streamsink.config.files import WorkerConfig, load_worker
+from streamsink.config.files import load_worker
 from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import ConfigError, Problem
 from streamsink.observe.log import configure
+from streamsink.rest.app import RestSettings
 from streamsink.rest.console import Console
 from streamsink.rest.listener import parse_listeners
 from streamsink.worker.folder import FolderWatch
@@ -20,6 +22,7 @@ from streamsink.worker.loggers import LogLevels
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
 from streamsink.worker.standalone import StandaloneHerder
 from streamsink.worker.supervisor import Patience, TaskSupervisor
+from streamsink.worker.validation import make_validator
 
 DRAIN_MARGIN_S = 5.0
 """What a task's process may take beyond its drain timeout, to leave the group and end, before it is killed."""
@@ -34,8 +37,7 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
         ConfigError: The worker's configuration, or the folder, can't be used.
         TerminalError: It can't listen where it should.
     """
-    settings = load_worker(config, os.environ)
-    _check(settings, connectors)
+    settings = load_worker(config, os.environ, also=lambda raw: _problems(raw, connectors))
     listeners = parse_listeners(settings.listeners)
     resolved = resolve(settings.raw)
     redactor = Redactor()
@@ -65,14 +67,29 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
 
     kafka = worker_client_properties(resolved).properties
     console = Console(settings.raw, writable=settings.console_writable) if settings.console_enabled else None
-    return serve(listeners, make_herder, worker=settings.raw, kafka=kafka, console=console)
+    return serve(
+        listeners,
+        make_herder,
+        worker=settings.raw,
+        kafka=kafka,
+        validate=make_validator(settings.raw, redactor),
+        settings=RestSettings(settings.topic_tracking, settings.topic_reset),
+        console=console,
+    )
 
 
-def _check(settings: WorkerConfig, connectors: Path | None) -> None:
-    if settings.distributed:
-        raise ConfigError(
-            [Problem("group.id", "this version does not run distributed")],
-            hint="leave group.id out, and the worker runs the connectors of a folder",
+def _problems(raw: Mapping[str, str], connectors: Path | None) -> list[Problem]:
+    """What is wrong beyond the keys themselves, all at once."""
+    problems: list[Problem] = []
+    for check in (lambda: parse_listeners(raw["listeners"]), lambda: resolve(raw)):
+        try:
+            check()
+        except ConfigError as error:
+            problems += error.problems
+    if raw.get("group.id", "").strip():
+        problems.append(
+            Problem("group.id", "this version does not run distributed; without it, it runs the connectors of a folder")
         )
     if connectors is not None and not connectors.is_dir():
-        raise ConfigError([Problem("--connectors", f"{connectors} is no folder")], hint="make it, or name another")
+        problems.append(Problem("--connectors", f"{connectors} is no folder: make it, or name another"))
+    return problems

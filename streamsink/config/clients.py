@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from streamsink.config.definition import Values
 from streamsink.config.java_clients import Translation, translate
-from streamsink.config.worker_keys import WORKER
 
 COMMON_PREFIXES = ("security.", "sasl.", "ssl.", "client.dns.lookup")
 """Worker keys that every client of it gets."""
@@ -43,8 +42,8 @@ def worker_client_properties(worker: Mapping[str, str]) -> Translation:
 
 
 def _common(worker: Mapping[str, str]) -> dict[str, str]:
-    servers = worker.get("bootstrap.servers", "").strip() or WORKER["bootstrap.servers"].default_text or ""
-    found = {"bootstrap.servers": servers}
+    servers = worker.get("bootstrap.servers", "").strip()
+    found = {"bootstrap.servers": servers} if servers else {}
     return found | {key: value for key, value in worker.items() if key.startswith(COMMON_PREFIXES)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +49,8 @@ class WorkerConfig:
     value_converter: str
     log_level: str
     task_shutdown_graceful_timeout_ms: int
+    topic_tracking: bool
+    topic_reset: bool
     console_enabled: bool
     console_writable: bool
     raw: Mapping[str, str]
@@ -130,10 +132,14 @@ def read_flat(path: Path) -> dict[str, str]:
         raise ConfigError([Problem(str(path), f"can't be read: {error.strerror or error}")]) from None
 
 
-def load_worker(path: Path | None, environ: Mapping[str, str]) -> WorkerConfig:
+Check = Callable[[Mapping[str, str]], Sequence[Problem]]
+"""Finds what is wrong with a worker's flat map beyond its keys."""
+
+
+def load_worker(path: Path | None, environ: Mapping[str, str], *, also: Check | None = None) -> WorkerConfig:
     """The worker's configuration: environment over file over defaults.
 
-    `STREAMSINK_BOOTSTRAP_SERVERS` sets `bootstrap.servers`, and so on.
+    `STREAMSINK_BOOTSTRAP_SERVERS` sets `bootstrap.servers`, and so on. What `also` finds is told with the rest.
 
     Raises:
         ConfigError: The file can't be read, or a key can't be used; it has every problem.
@@ -144,6 +150,7 @@ def load_worker(path: Path | None, environ: Mapping[str, str]) -> WorkerConfig:
     values = WORKER.read(raw)
     values.warnings.extend(warnings)
     _check_worker(values)
+    values.problems.extend(also({**raw, "listeners": ",".join(values.items("listeners"))}) if also else ())
     if values.problems:
         raise ConfigError(values.problems, hint="correct the worker's configuration")
     servers, listeners = (",".join(values.items(key)) for key in ("bootstrap.servers", "listeners"))
@@ -154,6 +161,8 @@ def load_worker(path: Path | None, environ: Mapping[str, str]) -> WorkerConfig:
         key_converter=values.text("key.converter"),
         value_converter=values.text("value.converter"),
         log_level=values.text("log.level").strip().upper(),
+        topic_tracking=values.flag("topic.tracking.enable"),
+        topic_reset=values.flag("topic.tracking.allow.reset"),
         console_enabled=values.flag("console.enabled"),
         console_writable=values.flag("console.writable"),
         task_shutdown_graceful_timeout_ms=values.whole("task.shutdown.graceful.timeout.ms"),
@@ -196,7 +205,7 @@ def _check_worker(values: Values) -> None:
         elif not key.startswith(OPEN_PREFIXES):
             values.warn(f"{key}: unknown key, it has no effect")
     servers = values.items("bootstrap.servers")
-    if not servers:
+    if not servers and not values.wrong("bootstrap.servers"):
         values.problem("bootstrap.servers", "is empty")
     for server in servers:
         found = re.fullmatch(r"(\w+://)?[^\s/]+:([0-9]{1,5})", server)

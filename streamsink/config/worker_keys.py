@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from streamsink.config import validators as check
 from streamsink.config.connector_keys import CONVERTERS
-from streamsink.config.definition import ConfigKey, Definition, Importance, KeyType, Width, grouped
+from streamsink.config.definition import REQUIRED, ConfigKey, Definition, Importance, KeyType, Width, grouped
+from streamsink.config.rest_keys import REST_KEYS
 
 OFFSET_FLUSH_INTERVAL_MS = "60000"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -16,7 +17,7 @@ BASIC_KEYS = grouped(
         ConfigKey(
             "bootstrap.servers",
             KeyType.LIST,
-            "127.0.0.1:9092",
+            REQUIRED,
             "Brokers to start from, HOST:PORT joined by commas.",
             Importance.HIGH,
             width=Width.LONG,
@@ -220,7 +221,7 @@ SECURITY_KEYS = grouped(
     ],
 )
 
-WORKER_KEYS = (*BASIC_KEYS, *DISTRIBUTED_KEYS, *SECURITY_KEYS)
+WORKER_KEYS = (*BASIC_KEYS, *REST_KEYS, *DISTRIBUTED_KEYS, *SECURITY_KEYS)
 WORKER = Definition(WORKER_KEYS)
 
 OPEN_PREFIXES = (

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from streamsink import __version__
 from streamsink.rest import errors, shapes
+from streamsink.rest.connectors import connectors_router
 from streamsink.rest.console import Console
 from streamsink.rest.console import install as install_console
-from streamsink.worker.herder import Questions
-from streamsink.worker.status import ConnectorInfo
+from streamsink.rest.loggers import loggers_router
+from streamsink.rest.plugins import plugins_router
+from streamsink.worker.herder import Herder
+from streamsink.worker.validation import Validate
 
 COMMIT = "unknown"
 
@@ -27,16 +30,34 @@ ClusterId = Callable[[], str | None]
 """The Kafka cluster's id, or None while it is not known. May block, within a bound."""
 
 
+@dataclass(frozen=True, slots=True)
+class RestSettings:
+    """What of the worker's configuration REST goes by. `admin` is whether loggers are served beside the rest."""
+
+    topic_tracking: bool = True
+    topic_reset: bool = True
+    admin: bool = True
+
+
 def make_app(
-    herder: Questions, *, registry: CollectorRegistry, cluster_id: ClusterId, console: Console | None = None
+    herder: Herder,
+    *,
+    registry: CollectorRegistry,
+    cluster_id: ClusterId,
+    validate: Validate,
+    settings: RestSettings | None = None,
+    console: Console | None = None,
 ) -> FastAPI:
     """The application that answers for `herder`, with a console if wanted."""
-    app = FastAPI(title="streamsink", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
-    errors.install(app)
-    app.add_middleware(errors.RequestShape)
+    settings = settings or RestSettings()
+    app = _bare_app()
     _add_root(app, cluster_id)
-    _add_connectors(app, herder)
-    _add_tasks(app, herder)
+    app.include_router(
+        connectors_router(herder, topic_tracking=settings.topic_tracking, topic_reset=settings.topic_reset)
+    )
+    app.include_router(plugins_router(herder, validate))
+    if settings.admin:
+        app.include_router(loggers_router(herder))
     _add_health(app, herder)
     _add_metrics(app, registry)
     if console is not None:
@@ -44,8 +65,43 @@ def make_app(
     return app
 
 
-def _not_found(message: str) -> HTTPException:
-    return HTTPException(HTTPStatus.NOT_FOUND, message)
+def make_admin_app(herder: Herder) -> FastAPI:
+    """The application of `admin.listeners`: loggers, and nothing else."""
+    app = _bare_app()
+    app.include_router(loggers_router(herder))
+    return app
+
+
+def _bare_app() -> FastAPI:
+    app = FastAPI(
+        title="streamsink",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=errors.RESPONSES,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    errors.install(app)
+    _describe(app)
+    app.add_middleware(errors.RequestShape)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Describe the API as it is: unusable requests get Connect's 400, never FastAPI's 422."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        shape = describe()
+        for path in shape["paths"].values():
+            for operation in path.values():
+                operation.get("responses", {}).pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            shape.get("components", {}).get("schemas", {}).pop(name, None)
+        return shape
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def _add_root(app: FastAPI, cluster_id: ClusterId) -> None:
@@ -55,84 +111,14 @@ def _add_root(app: FastAPI, cluster_id: ClusterId) -> None:
         return {"version": __version__, "commit": COMMIT, "kafka_cluster_id": await run_in_threadpool(cluster_id)}
 
 
-def _info(herder: Questions, connector: str) -> ConnectorInfo:
-    info = herder.info(connector)
-    if info is None:
-        raise _not_found(f"Connector {connector} not found")
-    return info
-
-
-def _expanded(herder: Questions, connector: str, expand: list[str]) -> dict[str, Any] | None:
-    """What was asked for about one connector; None when it has just gone. An unknown expansion adds nothing."""
-    info, status = herder.info(connector), herder.status(connector)
-    if info is None or status is None:
-        return None
-    shape: dict[str, Any] = {}
-    if "status" in expand:
-        shape["status"] = shapes.connector_status(status)
-    if "info" in expand:
-        shape["info"] = shapes.connector_info(info)
-    return shape
-
-
-def _add_connectors(app: FastAPI, herder: Questions) -> None:
-    @app.get("/connectors")
-    async def connectors(expand: Annotated[list[str] | None, Query()] = None) -> Any:
-        """Names of all connectors; with `expand`, their status and configuration as well."""
-        names = herder.connectors()
-        if not expand:
-            return names
-        shown = ((name, _expanded(herder, name, expand)) for name in names)
-        return {name: shape for name, shape in shown if shape is not None}
-
-    @app.get("/connectors/{connector}")
-    async def connector_info(connector: str) -> dict[str, Any]:
-        """Configuration and tasks of a connector."""
-        return shapes.connector_info(_info(herder, connector))
-
-    @app.get("/connectors/{connector}/config")
-    async def connector_config(connector: str) -> dict[str, str]:
-        """Configuration of a connector, secrets masked."""
-        return dict(_info(herder, connector).config)
-
-    @app.get("/connectors/{connector}/status")
-    async def connector_status(connector: str) -> dict[str, Any]:
-        """State of a connector and its tasks."""
-        status = herder.status(connector)
-        if status is None:
-            raise _not_found(f"No status found for connector {connector}")
-        return shapes.connector_status(status)
-
-    @app.get("/connector-plugins")
-    async def plugins() -> list[dict[str, Any]]:
-        """The connector classes this worker runs."""
-        return [shapes.plugin(each) for each in herder.plugins()]
-
-
-def _add_tasks(app: FastAPI, herder: Questions) -> None:
-    @app.get("/connectors/{connector}/tasks")
-    async def tasks(connector: str) -> list[dict[str, Any]]:
-        """Tasks of a connector with their configuration."""
-        return shapes.tasks(_info(herder, connector))
-
-    @app.get("/connectors/{connector}/tasks/{task}/status")
-    async def task_status(connector: str, task: str) -> dict[str, Any]:
-        """State of one task."""
-        if not (task.isascii() and task.isdecimal()):
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        status = herder.task_status(connector, int(task[:10]))
-        if status is None:
-            raise _not_found(f"No status found for task {connector}-{task}")
-        return shapes.task_status(status)
-
-
-def _add_health(app: FastAPI, herder: Questions) -> None:
+def _add_health(app: FastAPI, herder: Herder) -> None:
     @app.get("/health")
     async def health() -> JSONResponse:
         """Connect's verdict on the worker itself: healthy, or unhealthy."""
         verdict = herder.live()
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.INTERNAL_SERVER_ERROR
-        return JSONResponse(shapes.health(verdict, good="healthy", bad="unhealthy"), status)
+        shape = shapes.health(verdict, good="healthy", bad="unhealthy")
+        return JSONResponse({key: shape[key] for key in ("status", "message")}, status)
 
     @app.get("/health/live")
     async def live() -> JSONResponse:

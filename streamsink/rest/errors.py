@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+
+from streamsink.errors import (
+    BadRequestError,
+    ConfigError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    RebalanceError,
+    RequestError,
+    StreamsinkError,
+)
+from streamsink.rest.bodies import invalid
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +33,43 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 1024 * 1024
 DISCARD_BYTES_MAX = 64 * 1024 * 1024
 DISCARD_S = 5.0
+BODY_S = 20.0
+"""How long a body may take to come."""
+
+STATUSES: dict[type[RequestError], HTTPStatus] = {
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    RebalanceError: HTTPStatus.CONFLICT,
+    BadRequestError: HTTPStatus.BAD_REQUEST,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+}
+"""What is none of these is a 500."""
+
+
+class ErrorBody(BaseModel):
+    """Connect's body of every error."""
+
+    error_code: int
+    message: str
+
+
+_DESCRIPTIONS = {
+    400: "The request can't be used",
+    401: "Who are you?",
+    403: "Forbidden by the worker's configuration",
+    404: "There is no such thing",
+    405: "Not with this method",
+    408: "The body came too slowly",
+    409: "It exists already, or connectors are changing hands: try again",
+    413: "The body is too large",
+    415: "The body is no JSON",
+    429: "Too many requests",
+    500: "It failed, or did not happen in time",
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": text} for status, text in _DESCRIPTIONS.items()
+}
+"""For the description of the API."""
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +81,7 @@ def error_response(status: int, message: str, headers: dict[str, str] | None = N
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every error as Connect does."""
+    app.add_exception_handler(StreamsinkError, _ours)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(Exception, _unexpected)
@@ -41,6 +93,16 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     # What the router raises by itself has the bare phrase as its detail; Connect's server says it in these words.
     message = f"HTTP {error.status_code} {phrase}" if error.detail == phrase else str(error.detail)
     return error_response(error.status_code, message, dict(error.headers or {}))
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StreamsinkError)
+    if isinstance(error, ConfigError):
+        error = invalid([f"{problem.key}: {problem.message}" for problem in error.problems])
+    status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), None)
+    if status is None:
+        _log.warning("request failed", method=request.method, path=request.url.path, error=str(error))
+    return error_response(status or HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
 
 
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
@@ -72,6 +134,10 @@ class RequestShape:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        refusal = _refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > BODY_BYTES_MAX:
             await _discard(receive, length)
@@ -82,6 +148,27 @@ class RequestShape:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = scope["path"].rstrip("/") or "/"
         await self._app({**scope, "method": method, "path": path}, _bounded(receive), send)
+
+
+_HIDDEN_PARTS = re.compile(rb"%(2f|5c|0.|1.|7f|c2%[89].)", re.IGNORECASE)
+"""Slashes and control characters that only show once a path is decoded."""
+
+_BODIES = frozenset({"POST", "PUT", "PATCH"})
+
+
+def _refusal(scope: Scope) -> JSONResponse | None:
+    """What is refused for its path or its kind of body, before anything looks at it."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    parts = scope["path"].split("/")
+    if _HIDDEN_PARTS.search(raw) or "\\" in scope["path"] or ".." in parts or "." in parts:
+        return error_response(HTTPStatus.BAD_REQUEST, "The path has a hidden slash, a dot alone or a control character")
+    headers = dict(scope["headers"])
+    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if has_body and scope["method"] in _BODIES and kind and kind != b"application/json":
+        status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        return error_response(status, f"HTTP {status.value} {status.phrase}")
+    return None
 
 
 async def _discard(receive: Receive, length: bytes) -> None:
@@ -95,11 +182,20 @@ async def _discard(receive: Receive, length: bytes) -> None:
 
 
 def _bounded(receive: Receive) -> Receive:
-    left = BODY_BYTES_MAX
+    """A body has a size and a time; what comes after it has neither."""
+    left, whole = BODY_BYTES_MAX, False
+    deadline = asyncio.get_running_loop().time() + BODY_S
 
     async def bounded() -> Message:
-        nonlocal left
-        message = await receive()
+        nonlocal left, whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, f"The body took longer than {BODY_S:.0f} s") from None
+        whole = not message.get("more_body", False)
         left -= len(message.get("body", b""))
         if left < 0:
             raise _BodyTooLargeError

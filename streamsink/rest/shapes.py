@@ -1,24 +1,46 @@
-"""Puts what the herder knows into Connect's JSON shapes. Pure: asks nobody."""
+"""Puts what the herder knows into Connect's JSON shapes. Asks nobody but the clock."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from streamsink.config.definition import ConfigKey
 from streamsink.observe.health import Health
+from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.worker.status import ConnectorInfo, ConnectorStatus, Plugin, TaskStatus
+from streamsink.worker.validation import ConfigReport, KeyReport
 
 Json = dict[str, Any]
 
 
 def task_status(task: TaskStatus) -> Json:
-    """A task's status; `trace` and our own `retrying` only where there is something to say."""
+    """A task's status; `trace` and our own `retrying` and `progress` only where there is something to say."""
     shape: Json = {
         "id": task.task_id,
         "state": task.state.value,
         "worker_id": task.worker_id,
         "version": task.version,
     }
+    if task.snapshot is not None:
+        shape["progress"] = _progress(task.snapshot)
     return shape | _said(trace=task.trace, retrying=task.retrying)
+
+
+def _progress(snapshot: TaskSnapshot) -> Json:
+    """How far a running task has come: RUNNING alone does not say that it gets anywhere."""
+    partitions = snapshot.partitions.values()
+    lags = [at.end - at.frontier for at in partitions if at.end is not None]
+    ages_s = [at.oldest_unstored_s for at in partitions if at.oldest_unstored_s is not None]
+    committed_ms = snapshot.last_commit_ms
+    return {
+        "partitions": len(snapshot.partitions),
+        "records_total": snapshot.records_total,
+        "lag_records": sum(max(0, lag) for lag in lags) if lags else None,
+        "last_commit_age_ms": None if committed_ms is None else max(0, int(time.time() * 1000) - committed_ms),
+        "oldest_unstored_age_ms": round(max(ages_s) * 1000) if ages_s else None,
+        "memory_bytes": snapshot.memory_bytes,
+    }
 
 
 def connector_status(status: ConnectorStatus) -> Json:
@@ -51,6 +73,45 @@ def tasks(info: ConnectorInfo) -> list[Json]:
 def plugin(each: Plugin) -> Json:
     """One connector class."""
     return {"class": each.name, "type": each.type, "version": each.version}
+
+
+def config_key(key: ConfigKey) -> Json:
+    """A key's definition."""
+    return {
+        "name": key.name,
+        "type": key.type.value,
+        "required": key.required,
+        "default_value": key.default_text,
+        "importance": key.importance.value,
+        "documentation": key.documentation,
+        "group": key.group or None,
+        "width": key.width.value,
+        "display_name": key.display_name or key.name,
+        "dependents": [],
+        "order": key.order or -1,
+    }
+
+
+def _config_value(report: KeyReport) -> Json:
+    return {
+        "name": report.key.name,
+        "value": report.value,
+        "recommended_values": list(report.key.recommended),
+        "errors": list(report.errors),
+        "visible": True,
+    }
+
+
+def config_report(name: str, report: ConfigReport) -> Json:
+    """Every key with its definition and its value; ours beside them, `warnings` and what is guaranteed."""
+    return {
+        "name": name,
+        "error_count": sum(len(each.errors) for each in report.keys),
+        "groups": list(report.groups),
+        "configs": [{"definition": config_key(each.key), "value": _config_value(each)} for each in report.keys],
+        "warnings": list(report.warnings),
+        "guarantee": report.guarantee,
+    }
 
 
 def health(verdict: Health, *, good: str, bad: str) -> Json:

@@ -215,8 +215,13 @@ class StandaloneHerder:
         return readiness(starting=starting, connectors=failed, tasks=_observations(statuses))
 
     def task_metrics(self) -> list[TaskMetrics]:
-        """Every task that still has a process, and those that should."""
-        statuses = (task.status() for task in self._supervisors())
+        """Every task that still has a process, and those that should, or can't for their connector's sake."""
+        statuses = (
+            task
+            for lifecycle in self._roster.lifecycles
+            if not (lifecycle.removed and lifecycle.idle)
+            for task in lifecycle.status().tasks
+        )
         return [
             TaskMetrics(
                 status.connector,

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 from streamsink.cli.serve import serve
+from streamsink.config.secrets import Redactor
 from streamsink.rest.listener import parse_listeners
 from streamsink.worker.folder import FolderWatch
 from streamsink.worker.standalone import StandaloneHerder
+from streamsink.worker.validation import make_validator
 from tests.unit.worker.conftest import Journal, planner_for, read_json_folder, supervise_quickly
 
 
@@ -21,7 +23,9 @@ def main(folder, journal, listeners):
             worker_id=worker_id,
         )
 
-    return serve(parse_listeners(listeners), make_herder, worker={}, kafka={"bootstrap.servers": "127.0.0.1:1"})
+    validate = make_validator({"bootstrap.servers": "127.0.0.1:1"}, Redactor())
+    kafka = {"bootstrap.servers": "127.0.0.1:1"}
+    return serve(parse_listeners(listeners), make_herder, worker={}, kafka=kafka, validate=validate)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,15 @@ def test_a_workers_configuration_that_can_not_be_used_is_one_line_and_status_2(l
     assert said in err
 
 
+def test_everything_wrong_with_a_worker_is_told_at_once(tmp_path, capsys):
+    config = tmp_path / "worker.yaml"
+    config.write_text("listeners: ftp://127.0.0.1:1\nlog.level: LOUD\nsasl.password: ${env:NO_SUCH_VARIABLE}\n")
+    assert run(["worker", "--config", str(config), "--connectors", str(tmp_path / "none")]) == 2
+    err = capsys.readouterr().err
+    for said in ("bootstrap.servers", "ftp://127.0.0.1:1", "LOUD", "NO_SUCH_VARIABLE", "is no folder"):
+        assert said in err
+
+
 def test_a_connectors_folder_that_is_not_there_is_wrong_usage(tmp_path, capsys):
     assert run(["worker", "--connectors", str(tmp_path / "none")]) == 2
     assert "is no folder" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from streamsink.config.connector import validate_sink
 from streamsink.config.files import load_connectors, load_worker, read_flat
 from streamsink.errors import ConfigError
 
+BROKERS = {"STREAMSINK_BOOTSTRAP_SERVERS": "127.0.0.1:9092"}
 EXAMPLES = Path(streamsink.__file__).parents[1] / "connectors.d"
 
 
@@ -74,8 +75,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path):
     assert read_flat(path) == {"a": "1"}
 
 
-def test_a_worker_without_anything_has_defaults():
-    worker = load_worker(None, {})
+def test_a_worker_that_only_knows_its_brokers_has_defaults():
+    worker = load_worker(None, BROKERS)
     assert worker.bootstrap_servers == "127.0.0.1:9092"
     assert worker.listeners == "http://127.0.0.1:8083"
     assert not worker.distributed
@@ -103,7 +104,7 @@ def test_the_environment_goes_over_the_file_and_the_file_over_defaults(tmp_path)
 
 def test_variables_that_kubernetes_sets_are_none_of_the_workers():
     environ = {"STREAMSINK_SERVICE_HOST": "10.0.0.1", "STREAMSINK_PORT_8083_TCP": "x", "STREAMSINK_URL": "http://x"}
-    worker = load_worker(None, environ)
+    worker = load_worker(None, {**environ, **BROKERS})
     assert set(worker.raw) == {"bootstrap.servers", "listeners"}
     assert worker.warnings == ()
 
@@ -111,7 +112,7 @@ def test_variables_that_kubernetes_sets_are_none_of_the_workers():
 def test_a_nearly_right_variable_or_key_is_warned_of(tmp_path):
     path = tmp_path / "worker.properties"
     path.write_text("bootstrap.server=h:1\nzzz=1\nplugin.path=/x\nconsumer.fetch.min.bytes=1\n")
-    worker = load_worker(path, {"STREAMSINK_LISTENER": "x"})
+    worker = load_worker(path, {"STREAMSINK_LISTENER": "x", **BROKERS})
     assert set(worker.warnings) == {
         "STREAMSINK_LISTENER: unknown variable, is STREAMSINK_LISTENERS meant?",
         "bootstrap.server: unknown key, is bootstrap.servers meant?",
@@ -132,10 +133,16 @@ def test_a_nearly_right_variable_or_key_is_warned_of(tmp_path):
 )
 def test_an_unusable_worker_key_is_an_error_naming_it(tmp_path, key, value):
     path = tmp_path / "worker.yaml"
-    path.write_text(f"{key}: '{value}'\n")
+    path.write_text("".join(f"{name}: '{text}'\n" for name, text in {"bootstrap.servers": "h:1", key: value}.items()))
     with pytest.raises(ConfigError) as raised:
         load_worker(path, {})
     assert [problem.key for problem in raised.value.problems] == [key]
+
+
+def test_brokers_are_never_guessed():
+    with pytest.raises(ConfigError) as raised:
+        load_worker(None, {"STREAMSINK_LOG_LEVEL": "LOUD"})
+    assert {problem.key for problem in raised.value.problems} == {"bootstrap.servers", "log.level"}
 
 
 def test_a_missing_worker_file_is_a_configuration_error(tmp_path):
@@ -146,7 +153,7 @@ def test_a_missing_worker_file_is_a_configuration_error(tmp_path):
 
 
 def test_every_example_runs_as_it_is():
-    worker = load_worker(None, {})
+    worker = load_worker(None, BROKERS)
     found = load_connectors(EXAMPLES)
     assert len(found) >= 2
     for file in found.values():

@@ -5,12 +5,14 @@ import json
 
 import pytest
 
+from streamsink.config.secrets import Redactor
 from streamsink.observe.metrics import make_registry
 from streamsink.rest.app import make_app
 from streamsink.rest.listener import bind, parse_listeners
 from streamsink.rest.server import RestServer
 from streamsink.worker.folder import FolderWatch
 from streamsink.worker.status import Plugin, State
+from streamsink.worker.validation import make_validator
 from tests.unit.worker.conftest import (
     Journal,
     RunningHerder,
@@ -61,7 +63,8 @@ def rest(tmp_path_factory):
     registry = make_registry(herder.task_metrics, states=[state.value for state in State])
     (listener,) = parse_listeners("http://127.0.0.1:0")
     bound = bind(listener)
-    server = RestServer(make_app(herder, registry=registry, cluster_id=lambda: None), [bound])
+    validate = make_validator({"bootstrap.servers": "127.0.0.1:1"}, Redactor())
+    server = RestServer(make_app(herder, registry=registry, cluster_id=lambda: None, validate=validate), [bound])
     client = Rest(bound.getsockname()[1])
     server.start()
     eventually(lambda: herder.task_status("orders", 1) and herder.task_status("orders", 1).state is State.RUNNING)

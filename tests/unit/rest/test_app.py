@@ -57,6 +57,8 @@ def test_a_status_has_connects_keys_and_leaves_an_empty_trace_out(rest):
     status, shape = rest.json("/connectors/orders/status")
     running = {"state": "RUNNING", "worker_id": "127.0.0.1:8083", "version": __version__}
     assert status == 200
+    for task in shape["tasks"]:
+        assert task.pop("progress")["records_total"] == 7
     assert shape == {
         "name": "orders",
         "connector": running,
@@ -111,14 +113,21 @@ def test_plugins_are_told(rest):
             "No status found for task orders-99999999999999999999",
         ),
         ("/nowhere", "HTTP 404 Not Found"),
-        ("/connectors/a%2Fb", "HTTP 404 Not Found"),
-        ("/connectors/%00", "Connector \x00 not found"),
-        ("/connectors/..%2f..%2fetc%2fpasswd", "HTTP 404 Not Found"),
         ("/docs", "HTTP 404 Not Found"),
     ],
 )
 def test_what_is_not_there_is_a_404_in_connects_shape(rest, path, message):
     assert rest.json(path) == (404, {"error_code": 404, "message": message})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/connectors/a%2Fb", "/connectors/%00", "/connectors/..%2f..%2fetc%2fpasswd", "/connectors/../x", "/a%0d%0ab"],
+)
+def test_paths_with_hidden_parts_are_refused(rest, path):
+    status, shape = rest.json(path)
+    assert status == 400
+    assert shape["error_code"] == 400
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""Connect's `/connector-plugins`: what may be plugged in, its keys, and what a configuration of it is worth."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from starlette.exceptions import HTTPException
+
+from streamsink.config.plugins import Plugin, PluginType, all_plugins
+from streamsink.config.profiles import find_class
+from streamsink.errors import BadRequestError
+from streamsink.rest import shapes
+from streamsink.rest.bodies import Config, patch_of
+from streamsink.worker.herder import Herder
+from streamsink.worker.validation import Validate
+
+CONNECTOR_TYPES = frozenset({PluginType.SINK, PluginType.SOURCE})
+
+
+def plugins_router(herder: Herder, validate: Validate) -> APIRouter:
+    """Every endpoint below `/connector-plugins`."""
+    router = APIRouter(tags=["plugins"])
+
+    @router.get("/connector-plugins")
+    def plugins(connectors_only: Annotated[str, Query(alias="connectorsOnly")] = "true") -> list[dict[str, Any]]:
+        """The connector classes this worker runs; with `connectorsOnly=false` everything that may be plugged in."""
+        shown = [shapes.plugin(each) for each in herder.plugins()]
+        if connectors_only.strip().lower() != "false":
+            return shown
+        others = (each for each in all_plugins() if each.type not in CONNECTOR_TYPES)
+        return [
+            *shown,
+            *({"class": each.name, "type": each.type.value, "version": each.version} for each in others),
+        ]
+
+    @router.get("/connector-plugins/{plugin}/config")
+    def plugin_config(plugin: str) -> list[dict[str, Any]]:
+        """The keys of a plugin."""
+        found = _find(plugin)
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"Unknown plugin {plugin}.")
+        return [shapes.config_key(key) for key in found.keys]
+
+    @router.put("/connector-plugins/{plugin}/config/validate")
+    def validate_config(plugin: str, config: Annotated[Config, Body()]) -> dict[str, Any]:
+        """Everything that is wrong with a configuration, and in words what a usable one guarantees."""
+        raw = {key: value for key, value in patch_of(config).items() if value is not None}
+        name = raw.get("connector.class", "").strip()
+        if not name:
+            raise BadRequestError(f"Connector config {sorted(raw)} contains no connector type")
+        if not name.removesuffix("Connector").endswith(plugin.removesuffix("Connector")):
+            raise BadRequestError(f"Included connector type {name} does not match request type {plugin}")
+        if not known_class(herder, name):
+            raise BadRequestError(unknown_class(herder, name))
+        return shapes.config_report(name, validate(raw))
+
+    return router
+
+
+def known_class(herder: Herder, name: str) -> bool:
+    """Whether the worker runs connectors of this class."""
+    kind = find_class(name)
+    return name in {each.name for each in herder.plugins()} or kind is not None
+
+
+def unknown_class(herder: Herder, name: str) -> str:
+    """Connect's words for a class that nobody knows."""
+    available = ", ".join(each.name for each in herder.plugins())
+    return (
+        f"Failed to find any class that implements Connector and which name matches {name}, available connectors are: "
+        f"{available}"
+    )
+
+
+def _find(name: str) -> Plugin | None:
+    kind = find_class(name)
+    wanted = {name, kind.name} if kind is not None else {name}
+    for plugin in all_plugins():
+        short = plugin.name.rpartition(".")[2]
+        if plugin.name in wanted or name in {short, short.removesuffix("Converter"), plugin.short}:
+            return plugin
+    return None
