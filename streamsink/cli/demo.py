@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from rich.console import Console
 
 from streamsink.config.connector import parse_sink
@@ -27,6 +27,7 @@ from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.sink.build import run_sink_task
 
 TOPIC = "web-logs"
+RESTORED = "web-logs-restored"
 RECORDS = 40_000
 """About 2 MB in each of the mock cluster's four partitions; it forgets records past some 5 MB."""
 HOURS = 3
@@ -43,7 +44,7 @@ class Sent:
 
 
 def demo(*, dir: Path | None = None) -> int:  # noqa: A002 - the option's name is fixed
-    """See it work: sample logs into a topic, archived as Parquet by the hour, listed, queried, verified.
+    """See it work: sample logs into a topic, archived as Parquet by the hour, listed, queried, verified, put back.
 
     Parameters
     ----------
@@ -66,14 +67,16 @@ def demo(*, dir: Path | None = None) -> int:  # noqa: A002 - the option's name i
             f"   {snapshot.records_total:,} records in {snapshot.objects_stored_total} objects, "
             f"{snapshot.bytes_stored_total:,} bytes from {snapshot.bytes_total:,}\n"
         )
-    url = (archive / "topics").as_uri()
-    _list(url)
-    _query(archive / "topics" / TOPIC)
-    _verify(url)
-    _compare(archive / "topics" / TOPIC, sent)
+        url = (archive / "topics").as_uri()
+        _list(url)
+        _query(archive / "topics" / TOPIC)
+        _verify(url)
+        _compare(archive / "topics" / TOPIC, sent)
+        _replay(producer, url, bootstrap, sent)
     console.print(f"Done in {time.monotonic() - began:.0f} s. The archive is yours to look at:\n")
     console.print(f"   {_program()} archive ls {url} --objects")
     console.print(f"   duckdb -c \"from '{archive}/topics/**/*.parquet' limit 10\"")
+    console.print(f"   {_program()} replay {url} --to NEW-TOPIC --bootstrap-server HOST:PORT --create-topic")
     console.print(f"   a real topic: write one file into connectors.d and run {_program()} worker (see README)")
     return 0
 
@@ -236,3 +239,36 @@ def _compare(folder: Path, sent: Sent) -> None:
         if list(found) != wanted:
             raise TerminalError(f"partition {partition} differs from what was produced", hint="please report this")
     _say(7, f"Key, value and timestamp of all {RECORDS:,} records equal what was produced, byte for byte.\n")
+
+
+def _replay(producer: Producer, url: str, bootstrap: str, sent: Sent) -> None:
+    """Put everything into a new topic, and read that as anyone would."""
+    from streamsink.cli.replay import replay  # noqa: PLC0415
+
+    # The mock cluster makes topics on first use only.
+    producer.list_topics(RESTORED, timeout=10)
+    _say(8, "The archive is a backup: it goes back into a new topic, in transactions that carry the position:")
+    console.print(f"   [dim]{_program()} replay {url} --to {RESTORED} --bootstrap-server {bootstrap}[/dim]\n")
+    if replay(url, to=RESTORED, bootstrap_server=bootstrap, resume_id=f"{RESTORED}-demo"):
+        raise TerminalError("the archive could not be replayed", hint="please report this")
+    console.print()
+    if _read(RESTORED, bootstrap) != sent.by_partition:
+        raise TerminalError("the new topic differs from the first one", hint="please report this")
+    _say(9, f"The new topic gives the same {RECORDS:,} records, in the same order in each partition.\n")
+
+
+def _read(topic: str, bootstrap: str) -> dict[int, list[tuple[bytes, bytes, int]]]:
+    """The records that a `read_committed` consumer sees."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": f"{topic}-reader", "enable.auto.commit": False, "log_level": 2}
+    )
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(4)])
+    found: dict[int, list[tuple[bytes, bytes, int]]] = {}
+    deadline = time.monotonic() + ARCHIVE_TIMEOUT_S
+    while sum(map(len, found.values())) < RECORDS and time.monotonic() < deadline:
+        for message in consumer.consume(10_000, 1.0):
+            if message.error() is None:
+                record = (message.key() or b"", message.value() or b"", message.timestamp()[1])
+                found.setdefault(message.partition() or 0, []).append(record)
+    consumer.close()
+    return found

@@ -140,8 +140,6 @@ def replay(
         rate=rate,
         speed=parse_speed(speed) if speed else None,
     )
-    if job.groups:
-        raise ConfigError([Problem("--groups", "is not supported yet")])
     predicate = make_where(selection.where) if selection.where else None
     opened = open_archive(archive, parse_options(option))
     try:

@@ -16,8 +16,8 @@ from streamsink.errors import CorruptObjectError, ObjectMissingError, TerminalEr
 from streamsink.replay.plan import Candidate
 from streamsink.upload.description import ObjectDescription
 
-PIECE_BYTES = 8 * 1024 * 1024
-MEMORY_BYTES_MAX = 16 * 1024 * 1024
+PIECE_BYTES = 4 * 1024 * 1024
+MEMORY_BYTES_MAX = 8 * 1024 * 1024
 """Larger objects are spooled to a file: an archive's objects may be larger than memory should be."""
 
 

@@ -20,8 +20,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from streamsink.errors import StreamsinkError, TransientError
 from streamsink.replay.target import explain
 
-QUEUE_MESSAGES_MAX = 100_000
-QUEUE_KIB_MAX = 64 * 1024
+QUEUE_MESSAGES_MAX = 40_000
+QUEUE_KIB_MAX = 32 * 1024
 POLL_RECORDS = 2_000
 """Records between two polls, which only take in reports."""
 FLUSH_TIMEOUT_S = 120.0

@@ -157,6 +157,7 @@ class _RangeCheck:
     def __init__(self, candidate: Candidate) -> None:
         self._candidate = candidate
         self._passed = -1
+        self._first = candidate.first_offset
         self.records = 0
 
     def add(self, records: pa.RecordBatch) -> None:
@@ -164,6 +165,7 @@ class _RangeCheck:
         if not records.num_rows:
             return
         offsets = records.column(0).to_numpy()
+        self._first = self._first if self.records else int(offsets[0])
         self.records += records.num_rows
         one = self._candidate
         last = one.last_offset
@@ -176,8 +178,12 @@ class _RangeCheck:
     def finish(self) -> None:
         """Look at the whole."""
         about = self._candidate.about
-        if about is not None and about.record_count != self.records:
+        if about is None:
+            return
+        if about.record_count != self.records:
             raise corrupt(self._candidate, f"it has {self.records} records and says {about.record_count}")
+        if self.records and (self._first, self._passed) != (about.first_offset, about.last_offset):
+            raise corrupt(self._candidate, f"its records are at {self._first}..{self._passed}")
 
 
 @dataclass(frozen=True, slots=True)

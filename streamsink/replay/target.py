@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
 from streamsink.errors import ConfigError, Problem, StreamsinkError, TerminalError, TransientError
 
 ASK_TIMEOUT_S = 10.0
 CREATE_TIMEOUT_S = 30.0
+VISIBLE_TIMEOUT_S = 5.0
 ANY_PARTITION = -1
 """Lets the client choose, by the key."""
 
@@ -111,6 +113,31 @@ def create_topic(admin: AdminClient, topic: str, partitions: int, bootstrap: str
             raise TransientError(f"topic {topic} was created and is not listed", hint="try again")
         time.sleep(0.1)
 
+
+def wait_until_visible(admin: AdminClient, topic: str, partitions: Iterable[int]) -> None:
+    """Wait, but not for long, until readers of committed records see what was committed.
+
+    A commit is answered before its markers are written; whoever reads or compares at once would miss the last records.
+    """
+    asked = [TopicPartition(topic, partition) for partition in partitions]
+    deadline = time.monotonic() + VISIBLE_TIMEOUT_S
+    while asked and time.monotonic() < deadline:
+        ends = [_ends(admin, asked, level) for level in (_COMMITTED, _UNCOMMITTED)]
+        asked = [at for at in asked if ends[0].get(at.partition) != ends[1].get(at.partition)]
+        if asked:
+            time.sleep(0.02)
+
+
+def _ends(admin: AdminClient, asked: list[TopicPartition], level: IsolationLevel) -> dict[int, int]:
+    wanted = {at: OffsetSpec.latest() for at in asked}  # type: ignore[no-untyped-call]
+    found = admin.list_offsets(wanted, isolation_level=level, request_timeout=ASK_TIMEOUT_S)
+    try:
+        return {at.partition: future.result(ASK_TIMEOUT_S).offset for at, future in found.items()}
+    except KafkaException:
+        return {}
+
+
+_COMMITTED, _UNCOMMITTED = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
 
 _PERMISSION = frozenset(
     {

@@ -14,19 +14,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 from confluent_kafka.admin import AdminClient
 
 from streamsink.archive.archive import Archive
 from streamsink.errors import ConfigError, CorruptObjectError, Problem, StreamsinkError, TerminalError
 from streamsink.replay.fetch import corrupt
 from streamsink.replay.find import find_topic
-from streamsink.replay.job import Forecast, Progress, ReplayJob, ReplayReport
+from streamsink.replay.groups import Anchors, check_rule, move_groups, read_groups
+from streamsink.replay.job import Forecast, GroupMove, Progress, ReplayJob, ReplayReport
 from streamsink.replay.pace import Pace
 from streamsink.replay.plan import Candidate, PartitionPlan, Position, ReplayPlan, make_plan
 from streamsink.replay.position import Kept, fingerprint, from_metadata, to_metadata
 from streamsink.replay.send import Sender
 from streamsink.replay.stream import Batch, PartitionStream, Reading, Where
-from streamsink.replay.target import Rule, create_topic, partition_count
+from streamsink.replay.target import Rule, create_topic, partition_count, wait_until_visible
 from streamsink.replay.timed import by_time, rising_times
 
 COMMIT_INTERVAL_S = 1.0
@@ -56,7 +58,8 @@ def forecast(archive: Archive, job: ReplayJob, *, where: Where | None = None) ->
         raise
     except StreamsinkError as error:
         warnings.append(str(error))
-    return Forecast(plan, records, _duration_s(plan, records, job), left_out=reading.left_out, warnings=warnings)
+    moves = _group_moves(job, plan)
+    return Forecast(plan, records, _duration_s(plan, records, job), moves, reading.left_out, warnings)
 
 
 def replay(
@@ -88,7 +91,7 @@ def replay(
         lost = [_lost(one) for one in plan.lost]
         if lost and not job.skip_corrupt:
             raise lost[0]
-        run = _Run(archive, job, plan, sender, kept, of, partitions, where)
+        run = _Run(archive, job, plan, sender, kept, of, partitions, where, _group_moves(job, plan))
         return run.to_end(report, stop)
     finally:
         sender.close()
@@ -107,6 +110,7 @@ class _Run:
         of: str,
         partitions: int,
         where: Where | None,
+        moves: list[GroupMove],
     ) -> None:
         self._archive = archive
         self._job = job
@@ -114,6 +118,7 @@ class _Run:
         self._sender = sender
         self._where = where
         self._positions = _Positions(kept, of, partitions)
+        self._anchors = Anchors(moves, kept.groups, {source: at.offset for source, at in kept.next.items()})
         self._reading = Reading(skip_corrupt=job.skip_corrupt)
         self._pace = Pace(job.rate, job.speed)
         self._uncommitted = 0
@@ -131,8 +136,13 @@ class _Run:
                 self._commit()
             report(self._progress)
         self._commit()
+        if self._job.transactional and self._progress.records:
+            wait_until_visible(make_admin(self._job.properties), self._job.to, range(self._positions.partitions))
         self._progress.done = not stop.is_set()
         report(self._progress)
+        moves = self._anchors.moves()
+        if moves and not stop.is_set():
+            moves = move_groups(plain_properties(self._job.properties), self._job.to, moves)
         return ReplayReport(
             self._plan,
             self._job.to,
@@ -144,6 +154,7 @@ class _Run:
             encoded_anew=self._reading.encoded_anew,
             timestamps_moved=self._sender.timestamps_moved,
             left_out=self._reading.left_out,
+            moves=moves,
         )
 
     def _batches(self) -> Iterator[Batch]:
@@ -180,17 +191,31 @@ class _Run:
                     self._commit()
                 continue
             part = left.slice(0, count)
-            self._sender.send(part, target)
+            self._send_marked(batch.partition, part, target)
             self._pace.sent(count)
             self._positions.reached(batch.partition, Batch(batch.partition, part, batch.object_start).position())
             self._uncommitted += count
             self._progress.records += count
             left, times_ms = left.slice(count), times_ms[count:]
 
+    def _send_marked(self, partition: int, records: pa.RecordBatch, target: int) -> None:
+        """Send records, and learn where those go at which groups stand."""
+        at = 0
+        marks = self._anchors.take(partition, records.column(0).to_numpy())
+        if not marks:
+            self._sender.send(records, target)
+            return
+        for (index, marked), after in zip(marks, [*(index for index, _ in marks[1:]), records.num_rows], strict=True):
+            self._sender.send(records.slice(at, index - at), target)
+            self._sender.send(records.slice(index, after - index), target, marked=marked)
+            at = after
+
     def _commit(self) -> None:
         self._due_s = time.monotonic() + COMMIT_INTERVAL_S
         if self._uncommitted:
-            self._sender.commit(self._positions.changed())
+            # Delivered first, since what groups' places became is committed with the position.
+            self._sender.flush()
+            self._sender.commit(self._positions.changed(self._anchors))
             self._uncommitted = 0
 
 
@@ -200,20 +225,24 @@ class _Positions:
     def __init__(self, kept: Kept, of: str, partitions: int) -> None:
         self._next = dict(kept.next)
         self._of = of
-        self._partitions = partitions
+        self.partitions = partitions
         self._changed: set[int] = set()
         self.resumed = bool(kept.next)
 
     def reached(self, partition: int, position: Position) -> None:
         """A source partition's next record is now this."""
         self._next[partition] = position
-        self._changed.add(partition % self._partitions)
+        self._changed.add(partition % self.partitions)
 
-    def changed(self) -> Iterable[tuple[int, int, str]]:
+    def changed(self, anchors: Anchors) -> Iterable[tuple[int, int, str]]:
         """What to commit: target partition, an offset, and metadata, which alone counts."""
         for target in sorted(self._changed):
-            own = {source: at for source, at in self._next.items() if source % self._partitions == target}
-            yield target, max(position.offset for position in own.values()), to_metadata(Kept(own), self._of)
+            own = {source: at for source, at in self._next.items() if source % self.partitions == target}
+            yield (
+                target,
+                max(position.offset for position in own.values()),
+                to_metadata(Kept(own, anchors.kept(target)), self._of),
+            )
         self._changed.clear()
 
 
@@ -225,7 +254,7 @@ def _check_target(job: ReplayJob, plan: ReplayPlan, *, dry: bool) -> int:
             hint="choose another topic, or --allow-same-topic if it lost them",
         )
     targets = [job.partitions.of(partition.partition) for partition in plan.partitions if partition.objects]
-    admin = AdminClient({**_plain(job.properties), "log_level": 2})
+    admin = make_admin(job.properties)
     found = partition_count(admin, job.to, job.bootstrap)
     if found is None:
         if not job.create_topic:
@@ -242,7 +271,18 @@ def _check_target(job: ReplayJob, plan: ReplayPlan, *, dry: bool) -> int:
     return found
 
 
-def _plain(properties: Mapping[str, str]) -> dict[str, str]:
+def _group_moves(job: ReplayJob, plan: ReplayPlan) -> list[GroupMove]:
+    """Where the groups to move stand."""
+    check_rule(job.partitions.rule, job.groups)
+    return read_groups(plain_properties(job.properties), job.groups, plan.topic, plan.partition_count)
+
+
+def make_admin(properties: Mapping[str, str]) -> AdminClient:
+    """A client that asks for topics."""
+    return AdminClient({**plain_properties(properties), "log_level": 2})
+
+
+def plain_properties(properties: Mapping[str, str]) -> dict[str, str]:
     """What reaches the brokers, without what only producers know."""
     prefixes = ("bootstrap.", "security.", "sasl.", "ssl.", "client.", "socket.", "broker.")
     return {key: value for key, value in properties.items() if key.startswith(prefixes)}

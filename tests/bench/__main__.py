@@ -2,7 +2,7 @@
 
 Prints one row a case: records per CPU-second of the whole worker (all its processes, librdkafka's threads included),
 wall-clock rate, peak memory of the task's process, and the ratio to the raw `consume()` rate of the same run. With
-`simulate` as its argument it runs a million simulated steps instead.
+`simulate` as its argument it runs a million simulated steps instead, with `replay` it replays (`replay.py`).
 """
 
 import json
@@ -17,6 +17,7 @@ from pathlib import Path
 from confluent_kafka import Consumer
 
 from streamsink.consume.settings import consumer_settings
+from tests.bench import replay
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
 
@@ -138,6 +139,8 @@ def main() -> int:
     if sys.argv[1:] == ["simulate"]:
         argv = ["streamsink.testing", "simulate", "--seed", "0", "--seeds", "2000", "--steps", "500"]
         return subprocess.run([sys.executable, "-m", *argv], check=False).returncode
+    if sys.argv[1:] == ["replay"]:
+        return replay.main(log_records(20_000), RECORDS)
     with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
         folder = Path(text)
         kafka = KafkaServer(folder / "kafka")

@@ -34,7 +34,17 @@ def raw_rows(offsets, partition=0, value=b"same"):
 
 
 def put(
-    store, offsets, *, encoding=PARQUET, topic="logs", partition=0, encoded="", manifest=True, claim=None, naming=NAMING
+    store,
+    offsets,
+    *,
+    encoding=PARQUET,
+    topic="logs",
+    partition=0,
+    encoded="",
+    manifest=True,
+    claim=None,
+    naming=NAMING,
+    value=b"same",
 ):
     """Store one object; `claim` is the first and last offset it says it has, where that isn't so."""
     encoded = encoded or f"partition={partition}"
@@ -55,7 +65,7 @@ def put(
         writer="w",
         reason="size",
     )
-    rows = raw_rows(offsets, partition)
+    rows = raw_rows(offsets, partition, value)
     writer = format_.open(rows.schema, identity=draft.name)
     writer.append(rows)
     finished = writer.finish(draft.to_footer())

@@ -1,0 +1,148 @@
+"""`python -m tests.bench replay`: what one core puts back, beside what it produces with nothing behind it.
+
+The archive is Parquet with raw values; both run pinned to one core against a real broker. Prints records per CPU-second
+of the whole process (start included, librdkafka's threads too), records a second by the clock, and peak memory.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from streamsink.config.sink import Encoding, Naming, Rotation
+from streamsink.encode.formats import make_format
+from streamsink.record import ENVELOPE, ENVELOPE_FIELDS, HEADERS_TYPE, TIMESTAMP_TYPE
+from streamsink.upload.description import ObjectDescription
+from streamsink.upload.local import LocalStore
+from streamsink.upload.manifest import write_manifest
+from streamsink.upload.name import object_name
+from tests.servers.kafka import KafkaServer
+
+PARTITIONS = 4
+OBJECT_RECORDS = 500_000
+ROW_GROUP_RECORDS = 32_000
+FIRST_MS = 1_790_000_000_000
+PRODUCE_ONLY = """
+import json, sys, time
+from streamsink.replay.send import DEFAULTS, OURS
+from confluent_kafka import Producer
+from tests.bench.__main__ import log_records
+bootstrap, count = sys.argv[1], int(sys.argv[2])
+values = log_records(20_000)
+keys = [b"key-%d" % (number % 1000) for number in range(20_000)]
+producer = Producer({**DEFAULTS, **OURS, "bootstrap.servers": bootstrap})
+cpu, began = time.process_time(), time.monotonic()
+for start in range(0, count, 20_000):
+    for number in range(0, 20_000, 2_000):
+        for value, key in zip(values[number : number + 2_000], keys[number : number + 2_000]):
+            while True:
+                try:
+                    producer.produce("raw", value, key, (start // 20_000) % 4, timestamp=1_790_000_000_000)
+                except BufferError:
+                    producer.poll(0.02)
+                else:
+                    break
+        producer.poll(0)
+assert producer.flush(60) == 0
+print(json.dumps({"records": count, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}))
+"""
+
+
+def make_archive(folder: Path, values: list[bytes], records: int, partitions: int = PARTITIONS) -> int:
+    """A raw Parquet archive, by the real encoder; returns its size."""
+    store, size_bytes = LocalStore(folder), 0
+    column = pa.array(values, pa.binary())
+    for partition in range(partitions):
+        for first in range(0, records // partitions, OBJECT_RECORDS):
+            count = min(OBJECT_RECORDS, records // partitions - first)
+            size_bytes += _put(store, partition, first, count, column)
+    return size_bytes
+
+
+def _put(store: LocalStore, partition: int, first: int, count: int, values: pa.Array) -> int:
+    format_ = make_format(Encoding(), Rotation())
+    lane = f"partition={partition}"
+    name = object_name(Naming(), "logs", lane, partition, first, format_.extension)
+    last = first + count - 1
+    draft = ObjectDescription(
+        name, "logs", partition, lane, lane, first, last, count, FIRST_MS + first, FIRST_MS + last, "1", "bench", "size"
+    )
+    writer = None
+    for start in range(first, first + count, ROW_GROUP_RECORDS):
+        offsets = np.arange(start, min(start + ROW_GROUP_RECORDS, first + count))
+        rows = _rows(offsets, partition, values)
+        writer = writer or format_.open(rows.schema, identity=name)
+        writer.append(rows)
+    finished = writer.finish(draft.to_footer())
+    sealed = draft.sealed(sha256=finished.sha256, md5=finished.md5, size_bytes=len(finished.data))
+    store.create(name, finished.data, sealed.to_metadata())
+    write_manifest(store, [sealed])
+    return len(finished.data)
+
+
+def _rows(offsets: np.ndarray, partition: int, values: pa.Array) -> pa.RecordBatch:
+    count = len(offsets)
+    envelope = pa.StructArray.from_arrays(
+        [
+            pa.array(np.full(count, partition, np.int32)),
+            pa.array(offsets, pa.int64()),
+            pa.array(FIRST_MS + offsets, pa.int64()).cast(TIMESTAMP_TYPE),
+            pa.array(np.ones(count, np.int8)),
+            pa.array([b"key-%d" % (offset % 1000) for offset in offsets], pa.binary()),
+            pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], HEADERS_TYPE.value_type)),
+        ],
+        fields=list(ENVELOPE_FIELDS),
+    )
+    taken = values.take(pa.array(offsets % len(values)))
+    fields = [pa.field(ENVELOPE, envelope.type, nullable=False), pa.field("value", pa.binary())]
+    return pa.RecordBatch.from_arrays([envelope, taken], schema=pa.schema(fields))
+
+
+def measured(command: list[str]) -> tuple[dict, float, int]:
+    """A command pinned to one core: its JSON, its CPU-seconds, its peak memory in bytes."""
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen([sys.executable, *command], stdout=out)
+        os.sched_setaffinity(process.pid, {0})
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, command
+        out.seek(0)
+        return json.loads(out.read()), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+def main(values: list[bytes], records: int) -> int:
+    """Run the cases."""
+    with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
+        folder = Path(text)
+        kafka = KafkaServer(folder / "kafka")
+        kafka.start()
+        try:
+            archived = make_archive(folder / "archive", values, records)
+            size = sum(map(len, values)) / len(values)
+            print(f"{records:,} records of {size:.0f} bytes, {archived:,} bytes of Parquet, on one core")
+            kafka.create_topic("raw", PARTITIONS)
+            told, cpu, peak = measured(["-c", PRODUCE_ONLY, kafka.bootstrap, str(records)])
+            raw = records / told["cpu"]
+            clock = f"{records / told['seconds']:,.0f}/s by the clock"
+            print(f"{'produce() alone':32} {raw:>12,.0f} records per CPU-second, {clock}", flush=True)
+            for case, option in {"not transactional": "--no-transactional", "transactional": "--transactional"}.items():
+                topic = f"new-{time.time_ns()}"
+                url = f"{(folder / 'archive').as_uri()}/topics"
+                command = ["-m", "streamsink", "replay", url, "--to", topic, "--bootstrap-server", kafka.bootstrap]
+                told, cpu, peak = measured([*command, "--create-topic", "--json", option])
+                assert told["records"] == records
+                print(
+                    f"{'replay, ' + case:32} {records / cpu:>12,.0f} records per CPU-second "
+                    f"({records / cpu / raw:.2f} of produce()), {records / told['seconds']:,.0f}/s by the clock, "
+                    f"peak {peak / 1e6:.0f} MB",
+                    flush=True,
+                )
+        finally:
+            kafka.stop()
+    return 0
