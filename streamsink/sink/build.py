@@ -87,8 +87,14 @@ def _give_memory_back() -> None:
         mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES)
 
 
-def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
+def build_task(config: SinkConfig, task_id: int, store: Store, *, unique_names: bool = False) -> SinkTask:
     """Join the stages; the consumer is set afterwards, since it needs the task to listen.
+
+    Args:
+        config: The task's configuration.
+        task_id: Its number.
+        store: Where objects go.
+        unique_names: Never meet another writer's object: for results that may differ when they are made again.
 
     Raises:
         StoreUnsafeError: The store doesn't create atomically and `exactly.once=required`.
@@ -107,7 +113,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store) -> SinkTask:
         writer=f"{config.name}-{task_id}-{instance}",
         layout=layout,
         naming=config.naming,
-        name_suffix="" if atomic else f"w{instance}",
+        name_suffix="" if atomic and not unique_names else f"w{instance}",
     )
     format_ = make_format(config.encoding, config.rotation)
     deterministic = atomic and not _looks_at_the_clock(config)
