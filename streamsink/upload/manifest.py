@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 
 import orjson
 
-from streamsink.errors import AlreadyExistsError, ObjectMissingError, TerminalError
+from streamsink.errors import ObjectMissingError, TerminalError
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.protocol import Store
+from streamsink.upload.resolve import create_named_by_content
 
 FOLDER = "_streamsink/manifest"
 
@@ -28,8 +28,7 @@ def write_manifest(store: Store, entries: Sequence[ObjectDescription]) -> str:
     content = b"".join(orjson.dumps(entry.to_json(), option=orjson.OPT_APPEND_NEWLINE) for entry in ordered)
     first = ordered[0]
     name = manifest_name(first.topic, first.partition, first.first_offset, content)
-    with contextlib.suppress(AlreadyExistsError):
-        store.create(name, content, {})
+    create_named_by_content(store, name, content)
     return name
 
 

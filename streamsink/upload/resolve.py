@@ -52,14 +52,32 @@ def store_object(
     try:
         store.create(description.name, data, description.to_metadata())
     except AlreadyExistsError:
-        info = store.head(description.name)
-        if info is None:
-            raise TransientError(
-                f"{description.name}: the store reported a conflict, but no such object exists",
-                hint="the store is busy with the same name; trying again helps",
-            ) from None
-        return _look_at(store, description, info, read_description)
+        return _look_at(store, description, _existing(store, description.name), read_description)
     return Stored()
+
+
+def create_named_by_content(store: Store, name: str, data: bytes) -> None:
+    """Create an object whose name says what is in it, so that a conflict is as good as a success, if there is one.
+
+    Raises:
+        TransientError: As `Store.create`, or the store reported a conflict and wrote nothing.
+        TerminalError: As `Store.create`.
+    """
+    try:
+        store.create(name, data, {})
+    except AlreadyExistsError:
+        _existing(store, name)
+
+
+def _existing(store: Store, name: str) -> ObjectInfo:
+    """What a conflict was about. S3 answers 409 also when two writers met and neither has written."""
+    info = store.head(name)
+    if info is None:
+        raise TransientError(
+            f"{name}: the store reported a conflict, but no such object exists",
+            hint="the store is busy with the same name; trying again helps",
+        ) from None
+    return info
 
 
 def _look_at(

@@ -6,13 +6,13 @@ the object finds its own.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 
-from streamsink.errors import AlreadyExistsError, ObjectMissingError, TerminalError
+from streamsink.errors import ObjectMissingError, TerminalError
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.protocol import ObjectInfo, Store
+from streamsink.upload.resolve import create_named_by_content
 
 FOLDER = "_streamsink/sidecar"
 
@@ -44,8 +44,7 @@ def write_sidecars(store: Store, description: ObjectDescription, content: bytes 
     if describe:
         wanted.append((f"{name}.json", json.dumps(description.to_json()).encode()))
     for sidecar, data in wanted:
-        with contextlib.suppress(AlreadyExistsError):
-            store.create(sidecar, data, {})
+        create_named_by_content(store, sidecar, data)
 
 
 def read_sidecar(store: Store, name: str, sha256: str) -> bytes | None:

@@ -168,6 +168,11 @@ class WebDavStore:
                 break
         if answer.status == 412:
             raise AlreadyExistsError(f"{name} exists in {self.url}")
+        if answer.status in _MISSING:
+            raise TransientError(
+                f"{name} in {self.url}: {answer.status} {answer.reason}, and its folder is there",
+                hint="does something remove folders, or is the server busy with it? This is tried again",
+            )
         if answer.status not in {200, 201, 204}:
             raise self._client.refusal(answer, "PUT", path)
 

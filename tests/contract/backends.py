@@ -15,8 +15,8 @@ class Backend:
     """A place that nothing is stored under, and what the suite must know of it.
 
     `race_rounds`: how often 32 writers race. `unfit`: letters that this server can't hold in a name, through no fault
-    of ours. `at`: the same place behind another port of 127.0.0.1, where it is reached through one; it takes the
-    port and returns URL and options.
+    of ours. `port` of 127.0.0.1 is where the server listens, and `at` says how the same place is reached by way of
+    another port: URL and options. Both are None where there is no HTTP.
     """
 
     url: str
@@ -24,6 +24,7 @@ class Backend:
     race_rounds: int = 20
     unfit: str = ""
     at: Callable[[int], tuple[str, Mapping[str, str]]] | None = None
+    port: int | None = None
 
 
 def local(request):
@@ -44,6 +45,7 @@ def s3(request):
         race_rounds=1,
         unfit="\\",
         at=lambda port: (url, {**server.options, "endpoint": f"http://127.0.0.1:{port}"}),
+        port=server.port,
     )
 
 
@@ -55,7 +57,7 @@ def azure(request):
         return url, {**server.options, "endpoint": server.endpoint.replace(str(server.port), str(port))}
 
     # Azurite takes a backslash for a slash, as Azure itself does.
-    return Backend(url, server.options, race_rounds=5, unfit="\\", at=at)
+    return Backend(url, server.options, race_rounds=5, unfit="\\", at=at, port=server.port)
 
 
 def gcs(request):
@@ -67,7 +69,7 @@ def gcs(request):
         key = server.options["service_account_key"].replace(str(server.port), str(port))
         return url, {"endpoint": f"http://127.0.0.1:{port}", "service_account_key": key}
 
-    return Backend(url, server.options, race_rounds=5, at=at)
+    return Backend(url, server.options, race_rounds=5, at=at, port=server.port)
 
 
 def wsgidav(request):
@@ -80,15 +82,18 @@ def wsgidav(request):
         race_rounds=1,
         unfit="?;",
         at=lambda port: (server.url(place, port=port), server.options),
+        port=server.port,
     )
 
 
 def weed_webdav(request):
     server = request.getfixturevalue("seaweedfs")
     url = server.webdav_url(f"contract-{uuid.uuid4().hex}")
-    return Backend(
-        url, race_rounds=1, unfit="\\", at=lambda port: (url.replace(str(server.webdav_port), str(port)), {})
-    )
+
+    def at(port):
+        return url.replace(str(server.webdav_port), str(port)), {}
+
+    return Backend(url, race_rounds=1, unfit="\\", at=at, port=server.webdav_port)
 
 
 BACKENDS = {

@@ -7,11 +7,13 @@ import time
 import pytest
 
 from streamsink.errors import ConfigError, TerminalError, TransientError
-from streamsink.testing.http_faults import LOSE_REPLY, Fault, FaultProxy
+from streamsink.testing.http_faults import CONFLICT, LOSE_REPLY, Fault, FaultProxy
 from streamsink.upload.description import ObjectDescription
+from streamsink.upload.manifest import write_manifest
 from streamsink.upload.open import open_store
 from streamsink.upload.probe import probe_create
 from streamsink.upload.resolve import Conflict, Stored, store_object
+from streamsink.upload.sidecar import write_sidecars
 from tests.servers.process import free_port
 from tests.servers.seaweedfs import SeaweedServer
 
@@ -84,6 +86,16 @@ def test_a_conflict_reported_while_nothing_was_written_is_tried_again(store, pro
         store_it(store)
     proxy.faults.clear()
     assert store_it(store) == Stored()
+
+
+def test_a_conflict_about_nothing_never_passes_for_a_sidecar_or_a_manifest(store, proxy):
+    proxy.fail("PUT", CONFLICT)
+    with pytest.raises(TransientError, match="no such object exists"):
+        write_sidecars(store, describe(b"ours"), b"what the bytes can't say", describe=False)
+    proxy.fail("PUT", CONFLICT)
+    with pytest.raises(TransientError, match="no such object exists"):
+        write_manifest(store, [describe(b"ours")])
+    assert list(store.list()) == []
 
 
 def test_a_look_that_fails_after_a_conflict_is_tried_again(store, proxy):
