@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers.azurite import AzuriteServer
 from tests.servers.kafka import KafkaServer
+from tests.servers.registry import RegistryServer
 from tests.servers.seaweedfs import SeaweedServer
 from tests.servers.webdav import WsgiDavServer
 
@@ -44,6 +45,15 @@ def wsgidav(tmp_path_factory):
 def azurite(tmp_path_factory):
     """A real Azure Blob Storage server."""
     server = AzuriteServer(tmp_path_factory.mktemp("azurite"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """A real Schema Registry."""
+    server = RegistryServer(tmp_path_factory.mktemp("registry"))
     server.start()
     yield server
     server.stop()

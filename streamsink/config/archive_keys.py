@@ -192,9 +192,12 @@ CONTENT_KEYS = grouped(
             "schema.compatibility",
             KeyType.STRING,
             "NONE",
-            "How values of different schema versions share files. Only NONE is supported: a new schema, a new file.",
+            "How values of different schema versions share files. NONE: each version has files of its own. BACKWARD "
+            "and FULL: in the columns of the newest version read. FORWARD: in those of the oldest, without newer "
+            "fields. "
+            "Versions that can't be brought together have files of their own in any case.",
             validator=check.one_of(("NONE", "BACKWARD", "FORWARD", "FULL")),
-            recommended=("NONE",),
+            recommended=("NONE", "BACKWARD", "FORWARD", "FULL"),
             width=Width.SHORT,
         ),
     ],

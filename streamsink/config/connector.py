@@ -11,7 +11,8 @@ from streamsink.config.clients import read_clients
 from streamsink.config.definition import NEAR_CUTOFF, Definition, Values, parse
 from streamsink.config.location import check_credentials, read_location
 from streamsink.config.profiles import CLASSES, NATIVE, ConnectorClass, find_class
-from streamsink.config.sink import Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
+from streamsink.config.registry import WITH_REGISTRY, read_registry
+from streamsink.config.sink import Compatibility, Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
 from streamsink.config.store_keys import PREFIX as OPTION_PREFIX
 from streamsink.config.transforms import read_transforms
 from streamsink.config.vendor_keys import ONLY, WITHOUT_EFFECT
@@ -117,6 +118,8 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         key_schemas_enable=key_schemas and key_converter is Converter.JSON,
         value_converter=converter,
         schemas_enable=schemas_enable and converter is Converter.JSON,
+        value_registry=read_registry(values, worker, converter),
+        schema_compatibility=_read_compatibility(values, converter),
         archive_value=content.read_archive_value(values, profile, converter, encoding.kind, transforms),
         archive_envelope=values.flag("archive.envelope"),
         value_schema=values.text("value.schema").strip(),
@@ -136,6 +139,14 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         upload_retry_timeout_ms=values.whole("upload.retry.timeout.ms"),
         poll_records_max=values.whole("poll.records.max"),
     )
+
+
+def _read_compatibility(values: Values, converter: Converter) -> Compatibility:
+    said = Compatibility(values.text("schema.compatibility").strip().upper() or "NONE")
+    if said is not Compatibility.NONE and converter not in WITH_REGISTRY:
+        values.warn(f"schema.compatibility: has no effect on {converter.value} values, which have no versions")
+        return Compatibility.NONE
+    return said
 
 
 def _read_errors(values: Values, topics: tuple[str, ...]) -> ErrorHandling:
@@ -176,8 +187,6 @@ def _warn_of_unknown(values: Values) -> None:
 
 def _check_unhonoured(values: Values) -> None:
     """Keys of which only the default can be honoured, or which change nothing here."""
-    if values.text("schema.compatibility").strip().upper() != "NONE":
-        values.problem("schema.compatibility", "only NONE is supported yet: a new schema, a new file")
     for key, remedy in ONLY.items():
         if _differs(values, key) and key != "s3.credentials.provider.class":
             values.problem(key, f"is not supported: {remedy}")

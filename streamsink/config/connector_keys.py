@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from streamsink.config import validators as check
 from streamsink.config.definition import REQUIRED, ConfigKey, Importance, KeyType, Width, grouped
+from streamsink.config.registry_keys import REGISTRY_KEYS
 
 NATIVE_CLASS = "streamsink.ArchiveSink"
 
-CONVERTERS = ("bytes", "string", "json")
+CONVERTERS = ("bytes", "string", "json", "avro", "protobuf", "jsonschema")
 PARTITIONERS = ("default", "field", "time", "hourly", "daily", "fieldtime")
 EXTRACTORS = ("Record", "RecordField", "Wallclock")
 FORMATS = ("parquet", "avro", "jsonl", "raw")
@@ -109,8 +110,8 @@ CONVERTER_KEYS = grouped(
             "value.converter",
             KeyType.CLASS,
             None,
-            "How values are read: bytes, string, json, or the class name of Connect's converter; else the worker's, "
-            "else bytes.",
+            "How values are read: bytes, string, json, avro, protobuf, jsonschema, or the class name of Connect's or "
+            "Confluent's converter; else the worker's, else bytes.",
             Importance.HIGH,
             recommended=CONVERTERS,
             width=Width.LONG,
@@ -225,4 +226,4 @@ ERROR_KEYS = grouped(
     ],
 )
 
-CONNECTOR_KEYS = (*COMMON_KEYS, *TOPIC_KEYS, *CONVERTER_KEYS, *TRANSFORM_KEYS, *ERROR_KEYS)
+CONNECTOR_KEYS = (*COMMON_KEYS, *TOPIC_KEYS, *CONVERTER_KEYS, *REGISTRY_KEYS, *TRANSFORM_KEYS, *ERROR_KEYS)

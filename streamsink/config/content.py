@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from streamsink.config import names
 from streamsink.config.definition import Values
+from streamsink.config.registry import WITH_REGISTRY, find_converter
 from streamsink.config.sink import (
     ArchiveValue,
     Converter,
@@ -16,6 +17,9 @@ from streamsink.config.sink import (
     TransformSpec,
 )
 from streamsink.config.transforms import HIDING
+
+MAKES_COLUMNS = WITH_REGISTRY | {Converter.JSON}
+"""Converters that take a value apart."""
 
 COMPRESSION_KEYS = ("compression.type", "s3.compression.type", "gcs.compression.type", "az.compression.type")
 LEVELS = {
@@ -32,13 +36,14 @@ LEVELS = {
 def read_key_converter(values: Values, worker: Mapping[str, str]) -> tuple[Converter, bool]:
     """How keys are read, and whether JSON comes in Connect's envelope.
 
-    Converters not built yet read as bytes: keys are archived as bytes in any case.
+    Converters not built for keys read as bytes: keys are archived as bytes in any case.
     """
     own = values.text("key.converter")
     source = values.raw if own else worker
     text = (own or worker.get("key.converter", "")).strip() or "bytes"
     found = names.find(names.CONVERTERS, text)
-    if found is None and text.strip() in names.CONVERTERS_LATER:
+    if found in WITH_REGISTRY or (found is None and text in names.CONVERTERS_LATER):
+        found = Converter.BYTES
         values.warn(f"key.converter: keys are kept as bytes, {text} is not applied to them")
     elif found is None:
         values.problem("key.converter", f"{text!r} is unknown; known are {names.known_short(names.CONVERTERS)}")
@@ -53,17 +58,10 @@ def read_value_converter(values: Values, worker: Mapping[str, str]) -> tuple[Con
     source = values.raw if own else worker
     text = (own or worker.get("value.converter", "")).strip() or "bytes"
     whose = "" if own else "the worker's "
-    found = names.find(names.CONVERTERS, text)
-    if found is None and text in names.CONVERTERS_LATER:
-        values.problem(
-            "value.converter", f"{whose}{text} is not supported yet; use bytes to archive values as they are"
-        )
-    elif found is None:
-        known = names.known_short(names.CONVERTERS)
-        values.problem("value.converter", f"{whose}{text!r} is unknown; known are {known}")
+    found = find_converter(values, "value.converter", text, whose)
     enabled = source.get("value.converter.schemas.enable", "").strip().lower()
     default = text == names.JSON_CONVERTER_CLASS
-    return found or Converter.BYTES, {"true": True, "false": False}.get(enabled, default)
+    return found, {"true": True, "false": False}.get(enabled, default)
 
 
 def read_encoding(values: Values) -> Encoding:
@@ -145,13 +143,14 @@ def read_archive_value(
         return ArchiveValue.RAW
     if said:
         value = ArchiveValue(said)
-    elif (converter is Converter.JSON or _change_values(transforms)) and kind is not FormatKind.RAW:
+    elif (converter in MAKES_COLUMNS or _change_values(transforms)) and kind is not FormatKind.RAW:
         value = ArchiveValue.COLUMNS
     else:
         value = ArchiveValue.RAW
     _check_transforms(values, value, transforms)
-    if value is not ArchiveValue.RAW and converter is not Converter.JSON and not _change_values(transforms):
-        values.problem("value.converter", f"{converter.value} makes no columns: use json, or archive.value=raw")
+    if value is not ArchiveValue.RAW and converter not in MAKES_COLUMNS and not _change_values(transforms):
+        wanted = "makes no columns: use json or a converter with a Schema Registry, or archive.value=raw"
+        values.problem("value.converter", f"{converter.value} {wanted}")
     if value is not ArchiveValue.RAW and kind is FormatKind.RAW:
         values.problem("archive.value", "raw objects hold values as they are: use raw, or another format.class")
     if value is ArchiveValue.BOTH and not envelope:

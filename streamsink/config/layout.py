@@ -35,6 +35,8 @@ def _decisive(config: SinkConfig) -> dict[str, object]:
     }
     if config.archive_value is not ArchiveValue.RAW:
         decisive["converter"] = [config.value_converter.value, config.schemas_enable]
+        if config.value_registry is not None:
+            decisive["schemas"] = [config.schema_compatibility.value, config.value_registry.strategy.value]
     if encoding.kind is FormatKind.RAW:
         decisive["extension"] = encoding.raw_extension
     if rules.kind in _FIELDS:

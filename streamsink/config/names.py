@@ -46,12 +46,13 @@ CONVERTERS: dict[str, Converter] = {kind.value: kind for kind in Converter} | {
     "org.apache.kafka.connect.converters.ByteArrayConverter": Converter.BYTES,
     "org.apache.kafka.connect.storage.StringConverter": Converter.STRING,
     JSON_CONVERTER_CLASS: Converter.JSON,
+    "io.confluent.connect.avro.AvroConverter": Converter.AVRO,
+    "io.confluent.connect.protobuf.ProtobufConverter": Converter.PROTOBUF,
+    "io.confluent.connect.json.JsonSchemaConverter": Converter.JSON_SCHEMA,
 }
 
 CONVERTERS_LATER = frozenset(
     {
-        *("avro", "protobuf", "jsonschema", "io.confluent.connect.avro.AvroConverter"),
-        *("io.confluent.connect.protobuf.ProtobufConverter", "io.confluent.connect.json.JsonSchemaConverter"),
         *(f"org.apache.kafka.connect.converters.{name}Converter" for name in ("Boolean", "Short", "Integer", "Long")),
         *(f"org.apache.kafka.connect.converters.{name}Converter" for name in ("Float", "Double")),
     }

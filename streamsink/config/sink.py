@@ -21,6 +21,26 @@ class Converter(StrEnum):
     BYTES = "bytes"
     STRING = "string"
     JSON = "json"
+    AVRO = "avro"
+    PROTOBUF = "protobuf"
+    JSON_SCHEMA = "jsonschema"
+
+
+class SubjectStrategy(StrEnum):
+    """Which subject of a Schema Registry a schema's versions are in."""
+
+    TOPIC = "TopicNameStrategy"
+    RECORD = "RecordNameStrategy"
+    TOPIC_RECORD = "TopicRecordNameStrategy"
+
+
+class Compatibility(StrEnum):
+    """`schema.compatibility`: which versions of a schema share files, and in whose columns."""
+
+    NONE = "NONE"
+    BACKWARD = "BACKWARD"
+    FORWARD = "FORWARD"
+    FULL = "FULL"
 
 
 class ArchiveValue(StrEnum):
@@ -79,6 +99,15 @@ class ExactlyOnce(StrEnum):
 
     REQUIRED = "required"
     PREFERRED = "preferred"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRules:
+    """A converter's Schema Registry: its client's properties in confluent-kafka's words, and how versions are found."""
+
+    properties: Mapping[str, str]
+    strategy: SubjectStrategy = SubjectStrategy.TOPIC
+    use_latest_version: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +220,8 @@ class SinkConfig:
     key_schemas_enable: bool = False
     value_converter: Converter = Converter.BYTES
     schemas_enable: bool = False
+    value_registry: RegistryRules | None = None
+    schema_compatibility: Compatibility = Compatibility.NONE
     archive_value: ArchiveValue = ArchiveValue.RAW
     archive_envelope: bool = True
     value_schema: str = ""

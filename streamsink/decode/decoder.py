@@ -7,6 +7,7 @@ them apart, since `_kafka.value` is null for the tombstone only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,6 +29,8 @@ from streamsink.decode.envelope import (
 )
 from streamsink.decode.json_columns import JsonColumns, JsonRules
 from streamsink.decode.protocol import Decoder
+from streamsink.decode.registry import SchemaRegistry, SchemaShelf
+from streamsink.decode.registry_values import RegistryValues
 from streamsink.decode.shape import Kind, Shape
 from streamsink.errors import ConfigError, DecodeError, Problem
 from streamsink.record import ENVELOPE, DecodedSlice, RawSlice
@@ -40,17 +43,34 @@ _HINT_SKIP = "errors.tolerance=all skips such records, errors.deadletterqueue.to
 _HINT_NULLS = "behavior.on.null.values=write keeps tombstones, ignore drops them"
 
 
-def make_decoder(config: SinkConfig, *, always: frozenset[str] = frozenset()) -> Decoder:
+def make_decoder(
+    config: SinkConfig, *, always: frozenset[str] = frozenset(), shelf: SchemaShelf | None = None
+) -> Decoder:
     """The decoder a configuration asks for.
 
     Args:
         config: Which converter, and what values become.
         always: Fields that get a column of their own, however many there are.
+        shelf: Where a registry's schemas are kept beside the archive.
 
     Raises:
         ConfigError: `value.schema` is no Connect struct schema.
     """
-    return SinkDecoder(config, _declared(config.value_schema), always)
+    return SinkDecoder(config, _declared(config.value_schema), always, _registry_values(config, shelf))
+
+
+def _registry_values(config: SinkConfig, shelf: SchemaShelf | None) -> RegistryValues | None:
+    """What reads values whose schemas a registry has; None where none has, or nothing looks at the values."""
+    rules = config.value_registry
+    if rules is None or (config.archive_value is ArchiveValue.RAW and not fields_wanted(config)):
+        return None
+    return RegistryValues(
+        config.value_converter,
+        SchemaRegistry(rules, shelf),
+        rules,
+        compatibility=config.schema_compatibility,
+        columns_max=config.value_columns_max,
+    )
 
 
 def fields_wanted(config: SinkConfig) -> tuple[str, ...]:
@@ -71,13 +91,18 @@ class _Decoded:
     partition_columns: pa.RecordBatch | None = None
     bad: dict[int, tuple[str, str]] = field(default_factory=dict)
     dropped: pa.BooleanArray | None = None
+    tag: str = ""
+    metadata: dict[str, str] | None = None
 
 
 class SinkDecoder:
     """Decodes for one sink task; made by `make_decoder`."""
 
-    def __init__(self, config: SinkConfig, declared: Shape, always: frozenset[str]) -> None:
+    def __init__(
+        self, config: SinkConfig, declared: Shape, always: frozenset[str], registry: RegistryValues | None = None
+    ) -> None:
         self._config = config
+        self._registry = registry
         self._is_json = config.value_converter is Converter.JSON
         self._wanted = fields_wanted(config)
         self._raw = config.archive_value is ArchiveValue.RAW
@@ -92,6 +117,15 @@ class SinkDecoder:
         self._topics: dict[str, JsonColumns] = {}
         self._renamed: set[str] = set()
 
+    def parts(self, raw: RawSlice) -> Sequence[RawSlice]:
+        """Records of different lanes apart; see `Decoder`."""
+        if self._registry is None or self._raw or not raw.rows.num_rows:
+            return (raw,)
+        lanes = self._registry.split(raw.topic_partition.topic, raw.rows.column("value"))
+        if len(lanes) == 1:
+            return (raw,)
+        return [replace(raw, rows=raw.rows.take(pa.array(rows))) for rows in lanes]
+
     def decode(self, raw: RawSlice) -> DecodedSlice:
         """Rows of one slice; see `Decoder`."""
         decoded = self._values(raw)
@@ -100,6 +134,8 @@ class SinkDecoder:
         if decoded.bad and not self._config.errors.tolerate_all:
             _raise_first(raw, decoded.bad)
         rows = self._rows(raw, decoded)
+        if decoded.metadata:
+            rows = rows.replace_schema_metadata(decoded.metadata)
         offsets, times = raw.rows.column("offset"), timestamps_ms(raw.rows)
         beside = decoded.partition_columns
         keep = _kept(raw, decoded)
@@ -117,6 +153,7 @@ class SinkDecoder:
             offsets=offsets,
             timestamps=times,
             bad=bad,
+            schema_tag=decoded.tag,
             partition_columns=beside,
         )
 
@@ -145,7 +182,16 @@ class SinkDecoder:
                 beside = self._json(raw)
                 decoded.partition_columns = _batch(beside.arrays, beside.fields, len(values))
                 decoded.bad = beside.bad
+            if self._registry is not None and self._wanted:
+                heads = frozenset(path.split(".")[0] for path in self._wanted)
+                apart = self._registry.read_apart(raw.topic_partition.topic, values, heads | set(self._wanted))
+                decoded.partition_columns = _batch(apart.arrays, apart.fields, len(values))
+                decoded.bad = {row: (VALUE_STAGE, error) for row, error in apart.bad.items()}
             return decoded
+        if self._registry is not None:
+            found = self._registry.read(raw.topic_partition.topic, values)
+            bad = {row: (VALUE_STAGE, error) for row, error in found.bad.items()}
+            return _Decoded(found.arrays, found.fields, bad=bad, tag=found.tag, metadata=found.metadata)
         if self._is_json:
             return self._json(raw)
         if self._config.value_converter is Converter.STRING:

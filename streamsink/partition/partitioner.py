@@ -41,7 +41,7 @@ def make_partitioner(config: SinkConfig) -> Partitioner:
     problems: list[Problem] = []
     if rules.kind in _BY_FIELD and not rules.fields:
         problems.append(Problem("partition.field.name", "names no field"))
-    if config.value_converter is not Converter.JSON:
+    if config.value_converter in {Converter.BYTES, Converter.STRING}:
         problems += _fieldless(config)
     clock = _path_clock(rules, problems) if rules.kind in _TIMED else None
     if problems:

@@ -26,6 +26,7 @@ from streamsink.sink.dead_letter import DeadLetterTopic
 from streamsink.sink.files import FileOrigin, TaskFiles
 from streamsink.sink.lanes import LaneSorter
 from streamsink.sink.machine import MachineSettings, SinkMachine
+from streamsink.sink.schema_shelf import StoreShelf
 from streamsink.sink.tally import Tally
 from streamsink.sink.task import SinkTask
 from streamsink.sink.topic_guard import TopicGuard
@@ -132,7 +133,9 @@ def build_task(config: SinkConfig, task_id: int, store: Store, *, unique_names: 
         config,
         machine=machine,
         sorter=LaneSorter(
-            with_transforms(config), make_partitioner(config), with_times=config.rotation.interval_ms is not None
+            with_transforms(config, StoreShelf(store)),
+            make_partitioner(config),
+            with_times=config.rotation.interval_ms is not None,
         ),
         files=TaskFiles(format_, origin),
         uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),

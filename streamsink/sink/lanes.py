@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -57,12 +58,16 @@ class LaneSorter:
         """The slice as the machine wants it, and the records that could not be decoded.
 
         Raises:
+            TransientError: A Schema Registry can't be asked now.
             DecodeError: A bad record, and none is tolerated.
             TerminalError: A record lacks what its path needs.
         """
-        decoded = self._decoder.decode(raw)
-        runs = tuple(self._runs(decoded, now_ms)) if decoded.rows.num_rows else ()
-        return Polled(raw.topic_partition, raw.start, raw.next_offset, runs), decoded.bad
+        parts = [self._decoder.decode(part) for part in self._decoder.parts(raw)]
+        runs = tuple(run for decoded in parts if decoded.rows.num_rows for run in self._runs(decoded, now_ms))
+        bad = [record for decoded in parts for record in decoded.bad]
+        if len(parts) > 1:
+            bad.sort(key=attrgetter("offset"))
+        return Polled(raw.topic_partition, raw.start, raw.next_offset, runs), tuple(bad)
 
     def _runs(self, decoded: DecodedSlice, now_ms: int) -> Iterator[LaneRun]:
         offsets = decoded.offsets.to_numpy(zero_copy_only=False)

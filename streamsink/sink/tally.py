@@ -32,6 +32,7 @@ class Tally:
         self.assigned = False
         self.broker_trouble = ""
         self.store_trouble = ""
+        self.registry_trouble = ""
         self.records_total = 0
         self.bytes_total = 0
         self.bad_records_total = 0
@@ -145,7 +146,9 @@ class Tally:
             failures=dict(self._failures),
             client=consumer.statistics(),
             rotations=dict(self._rotations),
-            retrying="; ".join(text for text in (self.broker_trouble, self.store_trouble) if text),
+            retrying="; ".join(
+                text for text in (self.broker_trouble, self.registry_trouble, self.store_trouble) if text
+            ),
             partitions={
                 name: _partition_snapshot(state, ends.get(name), paused=machine.paused)
                 for name, state in machine.partitions.items()

@@ -31,9 +31,14 @@ POLL_S = 0.1
 """How long a poll may wait for records: also how long an ended upload may wait to be noticed."""
 REPORT_S = 1.0
 BROKER_BACKOFF_S = 1.0
+REGISTRY_BACKOFF_S = 1.0
 DEAD_LETTER_FLUSH_S = 30.0
 
 log = structlog.get_logger("streamsink.sink")
+
+
+class UndecodedError(TransientError):
+    """A slice can't be decoded before a Schema Registry answers; the consumer is set back to it."""
 
 
 class SinkTask:
@@ -73,6 +78,7 @@ class SinkTask:
         self._consumer: SliceConsumer | None = None
         self._told: deque[on.Event] = deque()
         self._manifest_due: dict[TopicPartition, list[ObjectDescription]] = {}
+        self._registry_away_since_s: float | None = None
         self._in_rebalance = False
         self._stopping = False
         self._ended: do.Stopped | do.Fail | None = None
@@ -127,10 +133,11 @@ class SinkTask:
                 self._broker_away(error, now_s - broker_away_since_s)
                 slices, ends = [], []
             self._drain_told()
-            for raw in slices:
-                self._take(raw)
+            set_back = self._take_slices(slices)
             self._flush()
             for end in ends:
+                if end.topic_partition in set_back:
+                    continue
                 self._tell(on.ReachedEnd(end.topic_partition, end.next_offset))
             self._take_outcomes(self._uploads.outcomes())
             self._tick()
@@ -230,12 +237,45 @@ class SinkTask:
         """Let go of the upload threads."""
         self._uploads.close()
 
+    def _take_slices(self, slices: Sequence[RawSlice]) -> set[TopicPartition]:
+        """Take slices in; gives the partitions that are to be read again from where a slice could not be taken."""
+        set_back: set[TopicPartition] = set()
+        for raw in slices:
+            if raw.topic_partition in set_back:
+                continue
+            try:
+                self._take(raw)
+            except UndecodedError as error:
+                set_back.add(raw.topic_partition)
+                self._registry_away(error)
+        if set_back:
+            time.sleep(REGISTRY_BACKOFF_S)
+        elif slices:
+            self._registry_away_since_s = None
+            self.tally.registry_trouble = ""
+        return set_back
+
+    def _registry_away(self, error: TransientError) -> None:
+        now_s = time.monotonic()
+        if self._registry_away_since_s is None:
+            self._registry_away_since_s = now_s
+            self.tally.failed("registry")
+            log.warning("records can't be decoded now, trying again", error=error.message, hint=error.hint)
+        self.tally.registry_trouble = str(error)
+        if now_s - self._registry_away_since_s > self.config.upload_retry_timeout_ms / 1000:
+            raise error
+
     def _take(self, raw: RawSlice) -> None:
+        """Decode a slice and tell the machine of it; one that can't be decoded now is left to be read again."""
         reached(Point.POLLED)
         if raw.topic_partition not in self.machine.partitions:
             return
         for part in cut_slice(raw, self._slice_bytes_max):
-            polled, bad = self._sorter.sort(part, now_ms=int(time.time() * 1000))
+            try:
+                polled, bad = self._sorter.sort(part, now_ms=int(time.time() * 1000))
+            except TransientError as error:
+                self.consumer.seek(part.topic_partition, part.start)
+                raise UndecodedError(error.message, hint=error.hint) from error
             reached(Point.DECODED)
             if bad:
                 self._put_aside(bad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from streamsink.config.transforms import mentioned_fields
 from streamsink.decode.decoder import make_decoder
 from streamsink.decode.keys import KeyDecoder
 from streamsink.decode.protocol import Decoder
+from streamsink.decode.registry import SchemaShelf
 from streamsink.errors import DecodeError
 from streamsink.record import DecodedSlice, RawSlice
 from streamsink.transform.keys import key_writer
@@ -30,6 +32,10 @@ class TransformingDecoder:
         self._stage = stage
         self._tolerant = tolerant
 
+    def parts(self, raw: RawSlice) -> Sequence[RawSlice]:
+        """See `Decoder`."""
+        return self._decoder.parts(raw)
+
     def decode(self, raw: RawSlice) -> DecodedSlice:
         """Rows of one slice; see `Decoder`."""
         transformed = self._stage.apply(raw, self._decoder.decode(raw))
@@ -39,7 +45,7 @@ class TransformingDecoder:
         return transformed
 
 
-def with_transforms(config: SinkConfig) -> Decoder:
+def with_transforms(config: SinkConfig, shelf: SchemaShelf | None = None) -> Decoder:
     """The decoder a configuration asks for, and its transforms if it has any.
 
     Raises:
@@ -47,7 +53,7 @@ def with_transforms(config: SinkConfig) -> Decoder:
         TerminalError: A user's transform is not installed any more.
     """
     if not config.transforms:
-        return make_decoder(config)
+        return make_decoder(config, shelf=shelf)
     touched = frozenset[str]().union(*(one.reads | one.writes for one in config.transforms))
     reads_value = "value" in touched or config.archive_value is not ArchiveValue.RAW
     inner = replace(config, archive_envelope=False, null_values=NullValues.WRITE)
@@ -66,7 +72,7 @@ def with_transforms(config: SinkConfig) -> Decoder:
         read_keys=_key_reader(config) if "key" in touched else None,
         write_keys=key_writer(as_json=as_json, with_schema=config.key_schemas_enable) if rekeys else None,
     )
-    decoder = make_decoder(inner, always=mentioned_fields(config.transforms))
+    decoder = make_decoder(inner, always=mentioned_fields(config.transforms), shelf=shelf)
     stage = TransformStage(plan, make_chain(config.transforms))
     return TransformingDecoder(decoder, stage, tolerant=config.errors.tolerate_all)
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from streamsink.java.dates import DAY_MS
 from streamsink.java.numbers import double_text, float_text
+from streamsink.transform.rows import is_text
 
 DOUBLE_EXACT_MAX = 2**53
 
@@ -56,7 +57,7 @@ def plain(value: Any, kind: pa.DataType, field: pa.Field | None = None) -> Any: 
     """A value as JSON has it: bytes in base64, times in ISO 8601, decimals as numbers, JSON texts as what they say."""
     match value:
         case str():
-            return _Text(value) if field is not None and field.metadata else value
+            return _Text(value) if field is not None and is_text(field) else value
         case dict():
             found = {child.name: plain(value[child.name], child.type, child) for child in kind}
             return {name: member for name, member in found.items() if member is not None}

@@ -197,7 +197,6 @@ def test_aivens_default_of_an_envelope_is_not_silently_dropped(aiven):
         ("s3.acl.canned", "private"),
         ("s3.object.tagging", "true"),
         ("s3.credentials.provider.class", "com.example.Vault"),
-        ("schema.compatibility", "BACKWARD"),
         ("json.decimal.format", "NUMERIC"),
         ("behavior.on.null.values", "write"),
     ],
@@ -279,7 +278,7 @@ def test_all_errors_come_at_once(native):
         ("archive.option.region", "x"),
         ("partitioner.class", "random"),
         ("format.class", "xml"),
-        ("value.converter", "avro"),
+        ("value.converter", "org.apache.kafka.connect.converters.LongConverter"),
         ("value.converter", "com.example.Odd"),
         ("key.converter", "com.example.Odd"),
         ("archive.value", "everything"),
@@ -474,7 +473,7 @@ def test_the_workers_converter_is_used_with_the_workers_options(native):
     worker = {**WORKER, "value.converter": "json", "value.converter.schemas.enable": "true"}
     assert config_of(native(), worker).schemas_enable
     assert not config_of(native(value__converter="json"), worker).schemas_enable
-    assert "worker's" in problem_of(native(), "value.converter", {**WORKER, "value.converter": "avro"})
+    assert "worker's" in problem_of(native(), "value.converter", {**WORKER, "value.converter": "avor"})
 
 
 def test_keys_of_a_converter_that_is_not_built_stay_bytes_and_that_is_said(native):
@@ -586,3 +585,50 @@ def test_whatever_the_texts_are_the_answer_is_a_configuration_or_problems(kind, 
     report = validate_sink(raw, WORKER)
     assert (report.config is None) == bool(report.problems)
     assert all(problem.key and problem.message for problem in report.problems)
+
+
+REGISTRY = {
+    "value.converter": "io.confluent.connect.avro.AvroConverter",
+    "value.converter.schema.registry.url": "http://registry:8081",
+}
+
+
+def test_a_converter_with_a_registry_makes_columns_and_has_its_clients_properties(native):
+    found = config_of(
+        native()
+        | REGISTRY
+        | {
+            "value.converter.basic.auth.credentials.source": "USER_INFO",
+            "value.converter.basic.auth.user.info": "me:secret",
+            "value.converter.schema.registry.ssl.truststore.location": "/ca.pem",
+            "value.converter.value.subject.name.strategy": "io.confluent.kafka.serializers.subject.RecordNameStrategy",
+            "schema.compatibility": "backward",
+        }
+    )
+    assert found.value_converter is Converter.AVRO
+    assert found.archive_value is ArchiveValue.COLUMNS
+    assert found.schema_compatibility.value == "BACKWARD"
+    assert found.value_registry.strategy.value == "RecordNameStrategy"
+    assert found.value_registry.properties == {
+        "url": "http://registry:8081",
+        "basic.auth.user.info": "me:secret",
+        "ssl.ca.location": "/ca.pem",
+    }
+
+
+def test_the_workers_converter_brings_the_workers_registry(native):
+    found = config_of(native(), {**WORKER, **REGISTRY})
+    assert found.value_registry.properties == {"url": "http://registry:8081"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"value.converter.schema.registry.url": ""}, "schema.registry.url"),
+        ({"value.converter.schema.registry.url": "registry:8081"}, "schema.registry.url"),
+        ({"value.converter.basic.auth.credentials.source": "USER_INFO"}, "basic.auth.user.info"),
+        ({"value.converter.value.subject.name.strategy": "MyStrategy"}, "value.subject.name.strategy"),
+    ],
+)
+def test_a_registry_that_can_not_be_used_is_an_error_naming_the_key(native, changes, key):
+    assert problem_of(native() | REGISTRY | changes, f"value.converter.{key}")
