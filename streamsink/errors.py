@@ -6,6 +6,7 @@
     * `TransformError`: rows of a batch that a transform can't take; becomes a `DecodeError` or a dead letter
     * `TransientError`: may pass by itself; retried with backoff
     * `TerminalError`: the task stops and shows the reason
+        * `NothingThereError`: there is no archive, or nothing of a topic in it
         * `CorruptObjectError`: an object is gone, or not what it should be
         * `StoreUnsafeError`: the store can't give what `exactly.once=required` asks for
     * `AlreadyExistsError`: a create met an existing object
@@ -124,6 +125,10 @@ class ForbiddenError(RequestError):
 
 class RequestTimeoutError(RequestError):
     """It did not happen within the bound; it may still."""
+
+
+class NothingThereError(TerminalError):
+    """There is no archive at a place, or nothing of a topic in it; later there may be."""
 
 
 class CorruptObjectError(TerminalError):

@@ -10,7 +10,14 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from streamsink.encode.read import read_footer
-from streamsink.errors import ConfigError, ObjectMissingError, Problem, StreamsinkError, TerminalError
+from streamsink.errors import (
+    ConfigError,
+    NothingThereError,
+    ObjectMissingError,
+    Problem,
+    StreamsinkError,
+    TerminalError,
+)
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.manifest import read_manifest
 from streamsink.upload.name import ParsedName, parse_name
@@ -206,7 +213,7 @@ def _has_any(store: Store, prefix: str) -> bool:
 
 
 def _nothing_at(location: str) -> StreamsinkError:
-    return TerminalError(f"there is no archive at {location}", hint=_WHAT_ARCHIVE_IS)
+    return NothingThereError(f"there is no archive at {location}", hint=_WHAT_ARCHIVE_IS)
 
 
 def _name_of(entry: ObjectDescription | None) -> ParsedName | None:

@@ -81,7 +81,7 @@ def validate_sink(raw: Mapping[str, str], worker: Mapping[str, str]) -> Validati
     if kind is None and values.given("connector.class"):
         classes = ", ".join(one.name for one in CLASSES)
         values.problem("connector.class", f"{raw['connector.class']!r} is unknown; known are {classes}")
-    _warn_of_unknown(values)
+    warn_of_unknown(values)
     _check_unhonoured(values)
     if known.profile is Profile.AIVEN:
         ours = aiven.translate(values, worker)
@@ -173,7 +173,7 @@ def _read_errors(values: Values, topics: tuple[str, ...]) -> ErrorHandling:
     )
 
 
-def _warn_of_unknown(values: Values) -> None:
+def warn_of_unknown(values: Values) -> None:
     """Keys nobody defines: told with the nearest name, and quietly passed over where others make up the names."""
     for key in values.raw:
         if key in values.definition or key.startswith(FREE_PREFIXES):

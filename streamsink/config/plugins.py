@@ -20,6 +20,7 @@ from typing import Any
 from streamsink.config import names
 from streamsink.config.definition import ConfigKey
 from streamsink.config.profiles import CLASSES
+from streamsink.config.source_keys import SOURCES
 from streamsink.config.transform_keys import PREDICATE_PACKAGE, PREDICATES, TRANSFORM_PACKAGE, TRANSFORMS
 
 
@@ -99,6 +100,7 @@ def _built_in() -> tuple[Plugin, ...]:
     own = _own_version()
     return (
         *(Plugin(one.name, PluginType.SINK, own, keys=tuple(one.definition)) for one in CLASSES),
+        *(Plugin(one.name, PluginType.SOURCE, own, keys=tuple(one.definition)) for one in SOURCES),
         *_transforms(own),
         *_named(own),
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from streamsink.archive.archive import OWN_FOLDER, Archive, ArchivedObject
 from streamsink.archive.verify import missing_objects
 from streamsink.encode.read import open_object
-from streamsink.errors import ConfigError, ObjectMissingError, Problem, TerminalError
+from streamsink.errors import ConfigError, NothingThereError, ObjectMissingError, Problem, TerminalError
 from streamsink.replay.plan import Candidate
 from streamsink.upload.description import ObjectDescription
 
@@ -28,14 +28,14 @@ def find_topic(archive: Archive, topic: str) -> tuple[str, list[Candidate]]:
     Raises:
         ConfigError: There are several topics and none is named.
         TransientError: The store can't be read now.
-        TerminalError: There is nothing to replay.
+        NothingThereError: There is nothing to replay.
     """
     entries = list(archive.objects(topic=topic))
     lost = missing_objects(archive, {entry.name for entry in entries}, topic=topic)
     topics = sorted({entry.parsed.topic for entry in entries} | {about.topic for about in lost})
     if not topics:
         what = f"topic {topic}" if topic else "anything to replay"
-        raise TerminalError(f"{archive.url} does not have {what}", hint="streamsink archive ls lists what it has")
+        raise NothingThereError(f"{archive.url} does not have {what}", hint="streamsink archive ls lists what it has")
     if len(topics) > 1:
         named = ", ".join(topics[:10])
         problem = Problem("--topic", f"the archive has {len(topics)} topics: {named}{', ...' if topics[10:] else ''}")

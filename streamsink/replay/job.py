@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streamsink.errors import CorruptObjectError
-from streamsink.replay.plan import ReplayPlan, Selection
+from streamsink.replay.plan import Position, ReplayPlan, Selection
 from streamsink.replay.target import Partitions
 
 
@@ -27,6 +27,10 @@ class ReplayJob:
     skip_corrupt: bool = False
     rate: float | None = None
     speed: float | None = None
+    growing: bool = False
+    """Whether objects may come later that lie behind those of other lanes."""
+    share: tuple[int, int] = (0, 1)
+    """Which of how many tasks this is, that share the partitions."""
 
     @property
     def bootstrap(self) -> str:
@@ -80,3 +84,5 @@ class ReplayReport:
     timestamps_moved: int = 0
     left_out: list[CorruptObjectError] = field(default_factory=list)
     moves: list[GroupMove] = field(default_factory=list)
+    positions: dict[int, Position] = field(default_factory=dict)
+    """Where source partitions stand, by number."""

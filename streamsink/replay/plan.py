@@ -8,13 +8,20 @@ objects lost without a trace in the manifest; it is reported, since the objects 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from streamsink.upload.description import ObjectDescription
 
+TAG_LETTERS = 8
 LISTED_MAX = 1000
 """So many gaps and overlaps are listed; they are counted beyond."""
+
+
+def lane_tag(lane: str) -> str:
+    """A lane's name, short enough to be kept for many of them."""
+    return hashlib.sha256(lane.encode()).hexdigest()[:TAG_LETTERS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,19 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a source partition goes on: the next offset, or without offsets the next row of the object at one."""
+    """Where a source partition goes on: the next offset, or without offsets the next row of the object at one.
+
+    `lanes` has the next offset of lanes that are further, by `lane_tag`: while an archive grows, an object of a slow
+    lane may come after those of others that lie behind it.
+    """
 
     offset: int = 0
     row: int = 0
+    lanes: Mapping[str, int] = field(default_factory=dict)
+
+    def low(self, lane: str) -> int:
+        """The next offset of a lane."""
+        return max(self.offset, self.lanes.get(lane_tag(lane), 0)) if self.lanes else self.offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +209,7 @@ def _may_have(one: Candidate, selection: Selection, start: Position) -> bool:
     about = one.about
     if about is None:
         return one.start_offset >= start.offset or bool(one.problem)
-    if about.last_offset < max(start.offset, selection.from_offset or 0):
+    if about.last_offset < max(start.low(one.lane), selection.from_offset or 0):
         return False
     least, most = about.timestamp_min_ms, about.timestamp_max_ms
     if selection.from_ms is not None and most is not None and most < selection.from_ms:
@@ -205,7 +221,7 @@ def _whole(one: Candidate, selection: Selection, start: Position) -> bool:
     about = one.about
     if about is None or selection.looks_at_rows:
         return False
-    if about.first_offset < max(start.offset, selection.from_offset or 0):
+    if about.first_offset < max(start.low(one.lane), selection.from_offset or 0):
         return False
     if selection.until_offset is not None and about.last_offset >= selection.until_offset:
         return False

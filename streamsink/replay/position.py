@@ -6,17 +6,20 @@ that of source partition `s` on `s` modulo their number, with one entry for each
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from streamsink.errors import TerminalError
-from streamsink.replay.plan import Position, Selection
+from streamsink.replay.plan import PartitionPlan, Position, Selection, lane_tag
 
 METADATA_BYTES_MAX = 3500
 """Brokers take 4096 by default."""
+LANES_MAX = 100
+"""Of a growing archive's lanes, those furthest behind are taken for complete beyond this."""
 VERSION = 1
 
 
@@ -73,9 +76,9 @@ def from_metadata(metadata: Mapping[int, str], of: str, resume_id: str) -> Kept:
                 hint="repeat the options of that replay, or choose another --resume-id",
             )
         for partition, number in content["next"].items():
-            position = Position(*number) if isinstance(number, list) else Position(number)
+            position = _position(number)
             known = together.next.get(int(partition))
-            if known is None or (known.offset, known.row) < (position.offset, position.row):
+            if known is None or _reach(known) < _reach(position):
                 together.next[int(partition)] = position
         for name, at, source, target in content.get("groups", []):
             together.groups[name, at] = (source, target)
@@ -95,5 +98,43 @@ def _read(text: str, resume_id: str) -> Mapping[str, Any]:
     )
 
 
-def _number(position: Position) -> list[int] | int:
+def read_positions(metadata: Iterable[str]) -> dict[int, Position]:
+    """Every source partition's position, whichever replay's; texts that are no replay's are passed over."""
+    found: dict[int, Position] = {}
+    for text in metadata:
+        with contextlib.suppress(TerminalError):
+            found |= {int(partition): _position(one) for partition, one in _read(text, "")["next"].items()}
+    return found
+
+
+def lanes_reached(plan: PartitionPlan, next_offset: int) -> Position:
+    """A growing archive's position once everything planned below an offset was sent: one for each lane."""
+    start = plan.start
+    lanes = dict(start.lanes)
+    for planned in plan.objects:
+        one = planned.candidate
+        if one.first_offset < next_offset and one.last_offset is not None:
+            tag = lane_tag(one.lane)
+            # A lane's objects come in order, so its next one begins behind its last one: not further.
+            lanes[tag] = max(lanes.get(tag, 0), min(next_offset, one.last_offset + 1))
+    offset = start.offset
+    while len(lanes) > LANES_MAX:
+        tag = min(lanes, key=lambda tag: lanes[tag])
+        offset = max(offset, lanes.pop(tag))
+    return Position(offset, 0, lanes)
+
+
+def _number(position: Position) -> object:
+    if position.lanes:
+        return {"from": position.offset, "lanes": dict(position.lanes)}
     return [position.offset, position.row] if position.row else position.offset
+
+
+def _position(number: Any) -> Position:
+    if isinstance(number, dict):
+        return Position(int(number["from"]), 0, {tag: int(at) for tag, at in number["lanes"].items()})
+    return Position(*number) if isinstance(number, list) else Position(number)
+
+
+def _reach(position: Position) -> tuple[int, int, int]:
+    return position.offset, position.row, max(position.lanes.values(), default=0)

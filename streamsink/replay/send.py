@@ -44,7 +44,6 @@ DEFAULTS: dict[str, str | int] = {
 OURS: dict[str, str | int | bool] = {
     "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
     "queue.buffering.max.kbytes": QUEUE_KIB_MAX,
-    "delivery.report.only.error": True,
 }
 
 
@@ -56,9 +55,20 @@ class Sender:
         topic: Where to.
         resume_id: Group that keeps the position, "" for none.
         transactional: Whether the position goes with the records.
+        task: Which of several that share the resume id and have each their own partitions.
+        marks: Whether `send` is ever told whom to tell an offset; every record's delivery is then reported to Python.
     """
 
-    def __init__(self, properties: Mapping[str, Any], topic: str, *, resume_id: str, transactional: bool) -> None:
+    def __init__(
+        self,
+        properties: Mapping[str, Any],
+        topic: str,
+        *,
+        resume_id: str,
+        transactional: bool,
+        task: int = 0,
+        marks: bool = False,
+    ) -> None:
         assert resume_id or not transactional, "a transaction's position has a group"
         self._topic = topic
         self._resume_id = resume_id
@@ -66,8 +76,9 @@ class Sender:
         self._failures: list[KafkaError] = []
         self._failed = 0
         settings = {**DEFAULTS, **properties, **OURS, "on_delivery": self._on_delivery}
+        settings["delivery.report.only.error"] = not marks
         if transactional:
-            settings["transactional.id"] = f"streamsink-replay-{resume_id}"
+            settings["transactional.id"] = f"streamsink-replay-{resume_id}-{topic}-{task}"
             settings["transaction.timeout.ms"] = int(TRANSACTION_TIMEOUT_S * 1000)
         try:
             self._producer = Producer(settings)
@@ -104,13 +115,16 @@ class Sender:
             TransientError: A delivery failed, or there is no room for long.
             TerminalError: A delivery failed for good.
         """
-        if self._transactional and not self._open:
-            self._transact(self._producer.begin_transaction, "a transaction can't begin")
-            self._open = True
+        self._begin_transaction()
         for start in range(0, records.num_rows, POLL_RECORDS):
             self._produce(records.slice(start, POLL_RECORDS), partition, None if start else marked)
             self._producer.poll(0)
             self._check()
+
+    def _begin_transaction(self) -> None:
+        if self._transactional and not self._open:
+            self._transact(self._producer.begin_transaction, "a transaction can't begin")
+            self._open = True
 
     def poll(self) -> None:
         """Take in reports. Raises as `send`."""
@@ -133,8 +147,9 @@ class Sender:
         """Deliver all, and commit the position: partition of the target, offset, metadata. Raises as `send`."""
         self.flush()
         offsets = [TopicPartition(self._topic, at, offset, metadata) for at, offset, metadata in positions]
-        if self._transactional and self._open:
+        if self._transactional:
             assert self._group is not None
+            self._begin_transaction()
             about = self._group.consumer_group_metadata()
             self._transact(
                 lambda: self._producer.send_offsets_to_transaction(offsets, about, TRANSACTION_TIMEOUT_S),

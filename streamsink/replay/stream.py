@@ -142,8 +142,8 @@ class PartitionStream:
                     records, keys.take(count) if keys else None, headers.take(count) if headers else None
                 )
             check.add(records)
-            begun = candidate.start_offset == start.offset
-            mask = rowwise.chosen(records, self._selection, start.offset + (start.row if begun else 0))
+            low = start.low(candidate.lane) + (start.row if candidate.start_offset == start.offset else 0)
+            mask = rowwise.chosen(records, self._selection, low)
             if self._where is not None:
                 told = self._where(rows)
                 mask = told if mask is None else pc.and_(mask, told)

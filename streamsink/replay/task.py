@@ -24,8 +24,8 @@ from streamsink.replay.find import find_topic
 from streamsink.replay.groups import Anchors, check_rule, move_groups, read_groups
 from streamsink.replay.job import Forecast, GroupMove, Progress, ReplayJob, ReplayReport
 from streamsink.replay.pace import Pace
-from streamsink.replay.plan import Candidate, PartitionPlan, Position, ReplayPlan, make_plan
-from streamsink.replay.position import Kept, fingerprint, from_metadata, to_metadata
+from streamsink.replay.plan import Candidate, PartitionPlan, Position, ReplayPlan, Selection, make_plan
+from streamsink.replay.position import Kept, fingerprint, from_metadata, lanes_reached, to_metadata
 from streamsink.replay.send import Sender
 from streamsink.replay.stream import Batch, PartitionStream, Reading, Where
 from streamsink.replay.target import Rule, create_topic, partition_count, wait_until_visible
@@ -83,11 +83,18 @@ def replay(
     topic, candidates = find_topic(archive, job.topic)
     partitions = _check_target(job, make_plan(topic, candidates, job.selection, {}), dry=False)
     of = fingerprint(topic, job.selection, str(job.partitions))
-    sender = Sender(job.properties, job.to, resume_id=job.resume_id, transactional=job.transactional)
+    sender = Sender(
+        job.properties,
+        job.to,
+        resume_id=job.resume_id,
+        transactional=job.transactional,
+        task=job.share[0],
+        marks=bool(job.groups),
+    )
     try:
         sender.begin()
         kept = from_metadata(sender.committed(partitions), of, job.resume_id)
-        plan = make_plan(topic, candidates, job.selection, kept.next)
+        plan = make_plan(topic, candidates, _shared(job, candidates, partitions), kept.next)
         lost = [_lost(one) for one in plan.lost]
         if lost and not job.skip_corrupt:
             raise lost[0]
@@ -117,7 +124,7 @@ class _Run:
         self._plan = plan
         self._sender = sender
         self._where = where
-        self._positions = _Positions(kept, of, partitions)
+        self._positions = _Positions(kept, of, partitions, plan if job.growing else None)
         self._anchors = Anchors(moves, kept.groups, {source: at.offset for source, at in kept.next.items()})
         self._reading = Reading(skip_corrupt=job.skip_corrupt)
         self._pace = Pace(job.rate, job.speed)
@@ -155,6 +162,7 @@ class _Run:
             timestamps_moved=self._sender.timestamps_moved,
             left_out=self._reading.left_out,
             moves=moves,
+            positions=self._positions.all(),
         )
 
     def _batches(self) -> Iterator[Batch]:
@@ -163,13 +171,18 @@ class _Run:
             for partition in self._plan.partitions
             if partition.objects
         ]
-        sources = [stream.batches() for stream in streams]
+        sources = [self._to_its_end(stream) for stream in streams]
         try:
             yield from itertools.chain.from_iterable(sources) if self._job.speed is None else by_time(sources)
         except StreamsinkError:
             # What was read before the fault is sound.
             self._commit()
             raise
+
+    def _to_its_end(self, stream: PartitionStream) -> Iterator[Batch]:
+        yield from stream.batches()
+        # What was not chosen need not be looked at again.
+        self._positions.ended(stream.partition)
 
     def _send(self, batch: Batch, stop: threading.Event) -> None:
         target = self._job.partitions.of(batch.partition)
@@ -212,7 +225,7 @@ class _Run:
 
     def _commit(self) -> None:
         self._due_s = time.monotonic() + COMMIT_INTERVAL_S
-        if self._uncommitted:
+        if self._uncommitted or self._positions.moved:
             # Delivered first, since what groups' places became is committed with the position.
             self._sender.flush()
             self._sender.commit(self._positions.changed(self._anchors))
@@ -222,8 +235,9 @@ class _Run:
 class _Positions:
     """Where every source partition stands, and which target partitions' commits have to tell it anew."""
 
-    def __init__(self, kept: Kept, of: str, partitions: int) -> None:
+    def __init__(self, kept: Kept, of: str, partitions: int, growing: ReplayPlan | None) -> None:
         self._next = dict(kept.next)
+        self._growing = {one.partition: one for one in growing.partitions} if growing else {}
         self._of = of
         self.partitions = partitions
         self._changed: set[int] = set()
@@ -234,10 +248,33 @@ class _Positions:
         self._next[partition] = position
         self._changed.add(partition % self.partitions)
 
+    @property
+    def moved(self) -> bool:
+        """Whether any position is yet to be committed."""
+        return bool(self._changed)
+
+    def ended(self, partition: int) -> None:
+        """Everything planned of a source partition of a growing archive was looked at."""
+        plan = self._growing.get(partition)
+        if plan is not None:
+            lasts = [one.candidate.last_offset for one in plan.objects]
+            starts = [one.candidate.start_offset for one in plan.objects]
+            self.reached(
+                partition, Position(max(starts if plan.foreign else [at for at in lasts if at is not None]) + 1)
+            )
+
+    def all(self) -> dict[int, Position]:
+        """Every source partition's position."""
+        return {partition: self._lanes(partition, at) for partition, at in self._next.items()}
+
+    def _lanes(self, partition: int, at: Position) -> Position:
+        plan = self._growing.get(partition)
+        return at if plan is None or plan.foreign or at.lanes else lanes_reached(plan, at.offset)
+
     def changed(self, anchors: Anchors) -> Iterable[tuple[int, int, str]]:
         """What to commit: target partition, an offset, and metadata, which alone counts."""
         for target in sorted(self._changed):
-            own = {source: at for source, at in self._next.items() if source % self.partitions == target}
+            own = {source: at for source, at in self.all().items() if source % self.partitions == target}
             yield (
                 target,
                 max(position.offset for position in own.values()),
@@ -286,6 +323,16 @@ def plain_properties(properties: Mapping[str, str]) -> dict[str, str]:
     """What reaches the brokers, without what only producers know."""
     prefixes = ("bootstrap.", "security.", "sasl.", "ssl.", "client.", "socket.", "broker.")
     return {key: value for key, value in properties.items() if key.startswith(prefixes)}
+
+
+def _shared(job: ReplayJob, candidates: Iterable[Candidate], partitions: int) -> Selection:
+    """What this task replays. Positions that are committed on one target partition are of one task."""
+    index, count = job.share
+    if count == 1:
+        return job.selection
+    own = {one.partition for one in candidates if one.partition % partitions % count == index}
+    chosen = job.selection.partitions
+    return replace(job.selection, partitions=frozenset(own if chosen is None else own & chosen))
 
 
 def _lost(one: Candidate) -> CorruptObjectError:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from streamsink.config.plugins import Plugin, PluginType, all_plugins
 from streamsink.config.profiles import find_class
+from streamsink.config.source_keys import find_source
 from streamsink.errors import BadRequestError
 from streamsink.rest import shapes
 from streamsink.rest.bodies import Config, patch_of
@@ -62,7 +63,8 @@ def plugins_router(herder: Herder, validate: Validate) -> APIRouter:
 def known_class(herder: Herder, name: str) -> bool:
     """Whether the worker runs connectors of this class."""
     kind = find_class(name)
-    return name in {each.name for each in herder.plugins()} or kind is not None
+    known = name in {each.name for each in herder.plugins()}
+    return known or kind is not None or find_source(name) is not None
 
 
 def unknown_class(herder: Herder, name: str) -> str:
@@ -75,7 +77,7 @@ def unknown_class(herder: Herder, name: str) -> str:
 
 
 def _find(name: str) -> Plugin | None:
-    kind = find_class(name)
+    kind = find_class(name) or find_source(name)
     wanted = {name, kind.name} if kind is not None else {name}
     for plugin in all_plugins():
         short = plugin.name.rpartition(".")[2]

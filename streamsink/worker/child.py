@@ -21,6 +21,7 @@ from typing import Any
 
 from streamsink.config.connector import parse_sink
 from streamsink.config.secrets import Redactor, resolve
+from streamsink.config.source import parse_source
 from streamsink.errors import StreamsinkError, TransientError
 from streamsink.observe.log import configure
 from streamsink.observe.orders import FlushDone, TaskOrders
@@ -218,6 +219,14 @@ def _obey(connection: Connection, orders: TaskOrders) -> None:
         orders.set()
     time.sleep(ORPHAN_EXIT_S)
     os._exit(1)
+
+
+def run_source(spec: TaskSpec, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
+    """Run a source task: validate, and replay until stopped."""
+    from streamsink.replay.source import run_source_task  # noqa: PLC0415 (heavy; needed in a task's process only)
+
+    config, _warnings = parse_source(spec.config, spec.worker)
+    run_source_task(config, task_id=spec.task_id, stop=stop, report=report)
 
 
 def run_sink(spec: TaskSpec, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:

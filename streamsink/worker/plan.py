@@ -10,17 +10,26 @@ from streamsink.config.connector import parse_sink
 from streamsink.config.files import load_connectors
 from streamsink.config.profiles import CLASSES
 from streamsink.config.secrets import Redactor, mask, resolve
+from streamsink.config.source import parse_source
+from streamsink.config.source_keys import SOURCES, find_source
 from streamsink.errors import ConfigError, Problem
-from streamsink.worker.child import TaskSpec, run_sink
+from streamsink.worker.child import TaskSpec, run_sink, run_source
 from streamsink.worker.folder import Definition
 from streamsink.worker.lifecycle import Plan, Planner
 from streamsink.worker.offsets import SinkOffsets
+from streamsink.worker.source_offsets import SourceOffsets
 from streamsink.worker.status import Plugin
 
 TASKS_MAX = 1000
 """More tasks of one connector than this are a mistake: each is a process."""
 
-PLUGINS = tuple(Plugin(known.name, "sink", __version__) for known in CLASSES)
+SOURCE_DRAIN_MS = 30_000
+"""A source has a transaction to commit, or to give up, when it is stopped."""
+
+PLUGINS = (
+    *(Plugin(known.name, "sink", __version__) for known in CLASSES),
+    *(Plugin(known.name, "source", __version__) for known in SOURCES),
+)
 
 
 def read_definitions(folder: Path, stamps: Mapping[Path, str]) -> list[Definition]:
@@ -49,6 +58,8 @@ def make_planner(worker: Mapping[str, str], redactor: Redactor) -> Planner:
         resolved = resolve(config)
         redactor.learn(resolved)
         try:
+            if find_source(resolved.get("connector.class", "")) is not None:
+                return _plan_source(definition.name, config, worker, redactor)
             parsed, warnings = parse_sink(resolved, resolve(worker))
             tasks_max = _tasks_max(resolved)
         except ConfigError as error:
@@ -66,6 +77,14 @@ def make_planner(worker: Mapping[str, str], redactor: Redactor) -> Planner:
         return Plan("sink", tasks, told_warnings, SinkOffsets(definition.name, consumer))
 
     return plan
+
+
+def _plan_source(name: str, config: dict[str, str], worker: Mapping[str, str], redactor: Redactor) -> Plan:
+    _, warnings = parse_source(resolve(config), resolve(worker))
+    tasks_max = _tasks_max(config)
+    tasks = tuple(TaskSpec(name, number, config, worker, run_source, SOURCE_DRAIN_MS) for number in range(tasks_max))
+    told = tuple(redactor.redact(warning) for warning in warnings)
+    return Plan("source", tasks, told, SourceOffsets(name, lambda: parse_source(resolve(config), resolve(worker))[0]))
 
 
 def _tasks_max(config: Mapping[str, str]) -> int:

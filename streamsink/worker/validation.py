@@ -12,6 +12,8 @@ from streamsink.config.connector import ValidationReport, validate_sink
 from streamsink.config.definition import ConfigKey, Definition, Importance, KeyType, parse
 from streamsink.config.guarantee import guarantee
 from streamsink.config.secrets import Redactor, mask, resolve
+from streamsink.config.source import validate_source
+from streamsink.config.source_keys import find_source
 from streamsink.errors import ConfigError, Problem
 from streamsink.worker.reach import check_reach
 
@@ -60,9 +62,10 @@ def make_validator(worker: Mapping[str, str], redactor: Redactor) -> Validate:
         problems: list[Problem] = []
         resolved = _resolve(config, problems)
         redactor.learn(resolved)
-        report = validate_sink(resolved, _resolve(worker, []))
+        source = find_source(resolved.get("connector.class", "")) is not None
+        report = (validate_source if source else validate_sink)(resolved, _resolve(worker, []))
         problems += [one for one in report.problems if one.key not in {problem.key for problem in problems}]
-        if not problems:
+        if not problems and not source:
             problems += check_reach(config, worker)
         if "name" not in raw:
             problems.insert(0, Problem("name", MISSING.format("name").replace("'", '"')))

@@ -36,7 +36,7 @@ from tests.bench.__main__ import log_records
 bootstrap, count = sys.argv[1], int(sys.argv[2])
 values = log_records(20_000)
 keys = [b"key-%d" % (number % 1000) for number in range(20_000)]
-producer = Producer({**DEFAULTS, **OURS, "bootstrap.servers": bootstrap})
+producer = Producer({**DEFAULTS, **OURS, "delivery.report.only.error": True, "bootstrap.servers": bootstrap})
 cpu, began = time.process_time(), time.monotonic()
 for start in range(0, count, 20_000):
     for number in range(0, 20_000, 2_000):

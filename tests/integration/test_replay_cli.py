@@ -1,6 +1,7 @@
 """`streamsink replay` as people and scripts use it: what is chosen, refused, left out, moved and said."""
 
 import json
+import random
 import time
 
 import pytest
@@ -164,7 +165,7 @@ def test_an_absent_broker_is_said_and_a_forecast_needs_none(replay):
 
 def test_a_record_too_large_for_the_topic_is_said(kafka, replay, unique, tmp_path):
     kafka.create_topic(unique, 1, max_message_bytes="2000")
-    put(LocalStore(tmp_path / "large"), range(1), topic="large", value=b"x" * 5000)
+    put(LocalStore(tmp_path / "large"), range(1), topic="large", value=random.Random(1).randbytes(5000))
     status, _, err = replay(url=(tmp_path / "large/topics").as_uri())
     assert (status, "max.message.bytes" in err) == (1, True)
     assert keys(kafka, unique) == {}
