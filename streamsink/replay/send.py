@@ -205,7 +205,7 @@ class Sender:
             else:
                 marked(message.offset() or 0)
 
-        self._produce_late(self._topic, value, key, partition, None, delivered, time_ms, headers or [])
+        self._produce_late(self._topic, value, key, partition, delivered, None, time_ms, headers or [])
 
     def _produce_late(self, *arguments: Any) -> None:
         deadline = time.monotonic() + FLUSH_TIMEOUT_S
