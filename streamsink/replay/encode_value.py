@@ -22,7 +22,7 @@ def encode_values(rows: pa.RecordBatch) -> pa.BinaryArray:
         rows: The decoded columns, without `_kafka`.
     """
     if not rows.num_columns:
-        return pa.array([b"{}"] * rows.num_rows, pa.binary())
+        return pa.nulls(rows.num_rows, pa.binary())
     lines = encode_rows(rows)
     ended = pa.array(lines, pa.binary()) if not isinstance(lines, pa.Array) else lines
     bare = pc.binary_slice(ended, 0, -1)

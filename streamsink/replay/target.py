@@ -76,6 +76,17 @@ def parse_partitions(text: str) -> Partitions:
     return Partitions(Rule.MAP, pairs)
 
 
+def make_admin(properties: Mapping[str, str]) -> AdminClient:
+    """A client that asks for topics."""
+    return AdminClient({**plain_properties(properties), "log_level": 2})
+
+
+def plain_properties(properties: Mapping[str, str]) -> dict[str, str]:
+    """What reaches the brokers, without what only producers know."""
+    prefixes = ("bootstrap.", "security.", "sasl.", "ssl.", "client.", "socket.", "broker.")
+    return {key: value for key, value in properties.items() if key.startswith(prefixes)}
+
+
 def partition_count(admin: AdminClient, topic: str, bootstrap: str) -> int | None:
     """How many partitions a topic has, None where there is no such topic.
 

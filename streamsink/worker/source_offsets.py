@@ -31,7 +31,7 @@ class SourceOffsets:
         from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: PLC0415 (heavy)
 
         from streamsink.replay.position import read_positions  # noqa: PLC0415
-        from streamsink.replay.task import plain_properties  # noqa: PLC0415
+        from streamsink.replay.target import plain_properties  # noqa: PLC0415
 
         config = self._config()
         client = Consumer({**plain_properties(config.producer), "group.id": config.group, "log_level": 0})

@@ -13,7 +13,7 @@ from streamsink.cli.main import run
 from tests.servers.archives import archive_topic
 from tests.servers.topics import fill_awkwardly, read_topic
 
-EXAMPLES = int(os.environ.get("STREAMSINK_ROUND_TRIPS", "1"))
+EXAMPLES = int(os.environ.get("STREAMSINK_ROUND_TRIPS", "2"))
 PARTITIONS = 2
 
 some_bytes = st.one_of(st.none(), st.binary(max_size=40), st.sampled_from([b"", b"\n", b"\x00\xff", b"null"]))
@@ -55,8 +55,7 @@ def round_trip(kafka, place, made, **config):
     topic = f"round-{uuid.uuid4().hex[:12]}"
     kafka.create_topic(topic, PARTITIONS)
     produce(kafka, topic, made)
-    store = {f"archive_option_{key}": value for key, value in options.items()}
-    archive_topic(kafka, topic, url, flush_size="40", **store, **config)
+    archive_topic(kafka, topic, url, options=options, flush_size="40", **config)
     words = ["replay", f"{url}/topics", "--topic", topic, "--to", f"{topic}-new", "--create-topic"]
     words += [word for key, value in options.items() for word in ("--option", f"{key}={value}")]
     assert run([*words, "--bootstrap-server", kafka.bootstrap]) == 0

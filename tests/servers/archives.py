@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 
 from streamsink.config.connector import parse_sink
 from streamsink.observe.snapshot import TaskSnapshot
@@ -9,7 +10,15 @@ from streamsink.sink.build import run_sink_task
 from tests.servers.kafka import KafkaServer
 
 
-def archive_topic(kafka: KafkaServer, topic: str, url: str, *, timeout_s: float = 90, **config: str) -> None:
+def archive_topic(
+    kafka: KafkaServer,
+    topic: str,
+    url: str,
+    *,
+    options: Mapping[str, str] | None = None,
+    timeout_s: float = 90,
+    **config: str,
+) -> None:
     """Archive everything the topic has. Keywords are connector keys, `_` for `.`."""
     keys = {key.replace("_", "."): value for key, value in config.items()}
     raw = {
@@ -18,6 +27,7 @@ def archive_topic(kafka: KafkaServer, topic: str, url: str, *, timeout_s: float 
         "topics": topic,
         "archive.url": url,
         "rotate.age.ms": "1000",
+        **{f"archive.option.{key}": value for key, value in (options or {}).items()},
         **keys,
     }
     parsed, _ = parse_sink(raw, {"bootstrap.servers": kafka.bootstrap})
