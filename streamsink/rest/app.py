@@ -117,8 +117,9 @@ def _add_health(app: FastAPI, herder: Herder) -> None:
         """Connect's verdict on the worker itself: healthy, or unhealthy."""
         verdict = herder.live()
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.INTERNAL_SERVER_ERROR
-        shape = shapes.health(verdict, good="healthy", bad="unhealthy")
-        return JSONResponse({key: shape[key] for key in ("status", "message")}, status)
+        said = "Worker has completed startup and is ready to handle requests."
+        message = said if verdict.ok else "; ".join(verdict.problems)
+        return JSONResponse({"status": "healthy" if verdict.ok else "unhealthy", "message": message}, status)
 
     @app.get("/health/live")
     async def live() -> JSONResponse:

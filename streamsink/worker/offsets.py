@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -10,13 +11,16 @@ from streamsink.errors import BadRequestError, RequestTimeoutError, TransientErr
 from streamsink.worker.status import OffsetEntry
 
 if TYPE_CHECKING:
-    from confluent_kafka import TopicPartition
+    from confluent_kafka import KafkaError, TopicPartition
     from confluent_kafka.admin import AdminClient
 
 ASK_S = 20.0
 """How long one question to the brokers may take."""
 
-OFFSETS_MAX = 100_000
+LEAVE_S = 50.0
+"""A member that went without a word is dropped after Kafka's session timeout of 45 s."""
+
+LEAVE_RETRY_S = 1.0
 
 Properties = Callable[[], Mapping[str, str]]
 """librdkafka's properties of the connector's consumer, `group.id` and secrets included; looked up when needed."""
@@ -67,12 +71,16 @@ class SinkOffsets:
         wanted = [(*_partition(each.partition), _offset(each.offset)) for each in offsets]
         admin, group = self._admin()
         kept = [TopicPartition(topic, number, offset) for topic, number, offset in wanted if offset is not None]
-        if kept:
+
+        def alter() -> None:
             request = [ConsumerGroupTopicPartitions(group, kept)]
             answer = self._wait(admin.alter_consumer_group_offsets(request, request_timeout=ASK_S)[group])
             for at in answer.topic_partitions:
                 if at.error is not None:
-                    raise TransientError(f"the offset of {at.topic}-{at.partition} was not taken: {at.error}")
+                    raise self._refused(at.error)
+
+        if kept:
+            _until_left(alter)
         gone = {(topic, number) for topic, number, offset in wanted if offset is None}
         if gone:
             self._remove(admin, group, gone)
@@ -83,11 +91,15 @@ class SinkOffsets:
         from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415 (heavy)
 
         admin, group = self._admin()
-        try:
-            self._wait(admin.delete_consumer_groups([group], request_timeout=ASK_S)[group])
-        except KafkaException as error:
-            if error.args[0].code() not in {KafkaError.GROUP_ID_NOT_FOUND, KafkaError._NO_OFFSET}:  # noqa: SLF001
-                raise self._refused(error) from None
+
+        def delete() -> None:
+            try:
+                self._wait(admin.delete_consumer_groups([group], request_timeout=ASK_S)[group])
+            except KafkaException as error:
+                if error.args[0].code() not in {KafkaError.GROUP_ID_NOT_FOUND, KafkaError._NO_OFFSET}:  # noqa: SLF001
+                    raise self._refused(error.args[0]) from None
+
+        _until_left(delete)
         return "The offsets for this connector have been reset successfully"
 
     def _remove(self, admin: AdminClient, group: str, gone: set[tuple[str, int]]) -> None:
@@ -95,7 +107,7 @@ class SinkOffsets:
         from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # noqa: PLC0415 (heavy)
 
         stays = [
-            TopicPartition(at.topic, at.partition, at.offset, at.metadata)
+            TopicPartition(at.topic, at.partition, at.offset, at.metadata or "")
             for at in self._committed(admin, group)
             if (at.topic, at.partition) not in gone
         ]
@@ -135,43 +147,65 @@ class SinkOffsets:
                 raise RequestTimeoutError(f"Kafka did not answer: {error.args[0].str()}", hint="ask again") from None
             if code in {KafkaError.GROUP_ID_NOT_FOUND, KafkaError._NO_OFFSET}:  # noqa: SLF001
                 raise
-            raise self._refused(error) from None
+            raise self._refused(error.args[0]) from None
 
-    def _refused(self, error: Exception) -> TransientError:
-        return TransientError(
+    def _refused(self, error: KafkaError) -> TransientError:
+        from confluent_kafka import KafkaError as Codes  # noqa: PLC0415 (heavy)
+
+        busy = {Codes.NON_EMPTY_GROUP, Codes.UNKNOWN_MEMBER_ID, Codes.REBALANCE_IN_PROGRESS}
+        kind = _StillThereError if error.code() in busy else TransientError
+        return kind(
             f"Kafka refused to change the offsets of connector {self._connector}: {error}",
             hint="a member of its consumer group may still be there: try again once its session has ended",
         )
 
 
+class _StillThereError(TransientError):
+    """A member of the group has not left yet."""
+
+
+def _until_left(change: Callable[[], None]) -> None:
+    """Make a change to a group once its last member is gone: one that ended while it joined has to time out first."""
+    deadline = time.monotonic() + LEAVE_S
+    while True:
+        try:
+            change()
+        except _StillThereError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LEAVE_RETRY_S)
+        else:
+            return
+
+
 def _partition(partition: Mapping[str, Any]) -> tuple[str, int]:
     """Topic and number of a sink's partition, in Connect's words where they are wrong."""
-    if set(partition) != {"kafka_topic", "kafka_partition"}:
+    if not {"kafka_topic", "kafka_partition"} <= set(partition):
         raise BadRequestError(
-            "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition' "
-            "and nothing else"
+            "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'"
         )
     topic = partition["kafka_topic"]
     if not isinstance(topic, str) or not topic:
         raise BadRequestError("Kafka topic names must be valid strings and may not be null")
-    return topic, _number(partition["kafka_partition"], "Partition values", 2**31 - 1)
+    return topic, _number(partition["kafka_partition"], "partition", 2**31 - 1)
 
 
 def _offset(offset: Mapping[str, Any] | None) -> int | None:
     if offset is None:
         return None
-    if set(offset) != {"kafka_offset"}:
-        raise BadRequestError(
-            "The offset for a sink connector should either be null or contain the key 'kafka_offset' and nothing else"
-        )
-    return _number(offset["kafka_offset"], "Offset values", 2**63 - 1)
+    if "kafka_offset" not in offset:
+        raise BadRequestError("The offset for a sink connector should either be null or contain the key 'kafka_offset'")
+    return _number(offset["kafka_offset"], "offset", 2**63 - 1)
 
 
 def _number(value: object, what: str, largest: int) -> int:
     """A JSON number, or one written as a text, as Connect takes both."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) <= largest):
-        raise BadRequestError(f"{what} for sink connectors must be whole numbers that are not negative, not {value!r}")
+        raise BadRequestError(
+            f"Failed to parse the following Kafka {what} value in the provided offsets: '{value}'. {what.capitalize()} "
+            "values for sink connectors need to be integers."
+        )
     return int(text)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.servers.kafka import LOG4J, VERSION, maven_classpath
 from tests.servers.process import ServerError, ServerProcess, free_port
 
+LOG4J_VERSION = "2.24.3"
+
 
 def connect_classpath() -> str:
     """Kafka Connect's jars."""
@@ -16,6 +18,8 @@ def connect_classpath() -> str:
         (kafka, "connect-runtime", VERSION),
         (kafka, "connect-file", VERSION),
         (kafka, "connect-json", VERSION),
+        ("org.apache.logging.log4j", "log4j-core", LOG4J_VERSION),
+        ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
     )
 
 
