@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
+from fastapi import FastAPI
 
 from streamsink import __version__
 from streamsink.observe.metrics import make_registry
-from streamsink.rest.app import RestSettings, make_app
+from streamsink.rest.app import RestSettings, make_admin_app, make_app
 from streamsink.rest.console import Console
 from streamsink.rest.listener import Listener, bind
 from streamsink.rest.server import RestServer
@@ -39,6 +41,8 @@ def serve(
     validate: Validate,
     settings: RestSettings | None = None,
     console: Console | None = None,
+    admin_listeners: Sequence[Listener] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT, drain every task, and return the exit status.
 
@@ -50,13 +54,17 @@ def serve(
         validate: Judges configurations of connectors.
         settings: What REST goes by.
         console: What the console may do, or None for no console.
+        admin_listeners: Where loggers are served, if not beside the rest.
+        tls: For listeners of https.
 
     Raises:
         TerminalError: It can't listen where it should.
     """
     stop = threading.Event()
     _listen_for_signals(stop)
+    settings = settings or RestSettings()
     sockets = [bind(listener) for listener in listeners]
+    admin_sockets = [bind(listener) for listener in admin_listeners]
     herder = make_herder(_worker_id(worker, listeners[0], sockets[0]))
     registry = make_registry(herder.task_metrics, states=[state.value for state in State])
     app = make_app(
@@ -67,15 +75,41 @@ def serve(
         settings=settings,
         console=console,
     )
-    server = RestServer(app, sockets)
-    server.start()
-    for bound in sockets:
+    servers = _servers("rest", app, listeners, sockets, tls)
+    if admin_listeners:
+        servers += _servers("admin", make_admin_app(herder, settings.access), admin_listeners, admin_sockets, tls)
+    for server in servers:
+        server.start()
+    for listener, bound in zip(listeners, sockets, strict=True):
         host, port = bound.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        _log.info("worker started", version=__version__, listening=f"http://{shown}:{port}", worker_id=herder.worker_id)
+        url = f"{listener.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        _log.info("worker started", version=__version__, listening=url, worker_id=herder.worker_id)
+        if not listener.local and not settings.access.users:
+            _log.warning(
+                "REST takes orders from whoever reaches it",
+                listening=url,
+                hint="name users in rest.basic.auth.users, or listen on 127.0.0.1 only",
+            )
     herder.run(stop)
-    server.stop()
+    for server in servers:
+        server.stop()
     return 0
+
+
+def _servers(
+    name: str,
+    app: FastAPI,
+    listeners: Sequence[Listener],
+    sockets: Sequence[socket.socket],
+    tls: ssl.SSLContext | None,
+) -> list[RestServer]:
+    """One server for all plain listeners, one for all of https."""
+    servers = []
+    for secure in (False, True):
+        mine = [bound for listener, bound in zip(listeners, sockets, strict=True) if listener.secure is secure]
+        if mine:
+            servers.append(RestServer(app, mine, tls=tls if secure else None, name=f"{name}-{secure}"))
+    return servers
 
 
 def _worker_id(worker: Mapping[str, str], listener: Listener, bound: socket.socket) -> str:

@@ -14,9 +14,11 @@ from streamsink.config.files import load_worker
 from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import ConfigError, Problem
 from streamsink.observe.log import configure
+from streamsink.rest.access import read_access
 from streamsink.rest.app import RestSettings
 from streamsink.rest.console import Console
-from streamsink.rest.listener import parse_listeners
+from streamsink.rest.listener import Listener, parse_listeners
+from streamsink.rest.tls import make_context
 from streamsink.worker.folder import FolderWatch
 from streamsink.worker.loggers import LogLevels
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
@@ -38,7 +40,6 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
         TerminalError: It can't listen where it should.
     """
     settings = load_worker(config, os.environ, also=lambda raw: _problems(raw, connectors))
-    listeners = parse_listeners(settings.listeners)
     resolved = resolve(settings.raw)
     redactor = Redactor()
     redactor.learn(resolved)
@@ -67,21 +68,47 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
 
     kafka = worker_client_properties(resolved).properties
     console = Console(settings.raw, writable=settings.console_writable) if settings.console_enabled else None
+    listeners, admin_listeners = _listeners(resolved)
+    secure = any(listener.secure for listener in (*listeners, *(admin_listeners or ())))
     return serve(
         listeners,
         make_herder,
         worker=settings.raw,
         kafka=kafka,
         validate=make_validator(settings.raw, redactor),
-        settings=RestSettings(settings.topic_tracking, settings.topic_reset),
+        settings=RestSettings(
+            topic_tracking=settings.topic_tracking,
+            topic_reset=settings.topic_reset,
+            admin=admin_listeners is None,
+            access=read_access(resolved),
+        ),
+        admin_listeners=admin_listeners or (),
+        tls=make_context(resolved) if secure else None,
         console=console,
     )
+
+
+def _listeners(raw: Mapping[str, str]) -> tuple[list[Listener], list[Listener] | None]:
+    """Where REST listens, and where loggers are served: None is beside the rest, empty nowhere."""
+    listeners, admin = parse_listeners(raw["listeners"]), raw.get("admin.listeners")
+    if admin is None:
+        return listeners, None
+    return listeners, parse_listeners(admin, "admin.listeners") if admin.strip() else []
 
 
 def _problems(raw: Mapping[str, str], connectors: Path | None) -> list[Problem]:
     """What is wrong beyond the keys themselves, all at once."""
     problems: list[Problem] = []
-    for check in (lambda: parse_listeners(raw["listeners"]), lambda: resolve(raw)):
+    resolved = dict(raw)
+
+    def secrets() -> None:
+        resolved.update(resolve(raw))
+
+    def tls() -> None:
+        if "https://" in f"{raw['listeners']},{raw.get('admin.listeners', '')}":
+            make_context(resolved)
+
+    for check in (secrets, lambda: _listeners(raw), lambda: read_access(resolved), tls):
         try:
             check()
         except ConfigError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from streamsink import __version__
 from streamsink.rest import errors, shapes
+from streamsink.rest.access import Access, Gate
 from streamsink.rest.connectors import connectors_router
 from streamsink.rest.console import Console
 from streamsink.rest.console import install as install_console
@@ -37,6 +38,7 @@ class RestSettings:
     topic_tracking: bool = True
     topic_reset: bool = True
     admin: bool = True
+    access: Access = field(default_factory=Access)
 
 
 def make_app(
@@ -50,7 +52,7 @@ def make_app(
 ) -> FastAPI:
     """The application that answers for `herder`, with a console if wanted."""
     settings = settings or RestSettings()
-    app = _bare_app()
+    app = _bare_app(settings.access)
     _add_root(app, cluster_id)
     app.include_router(
         connectors_router(herder, topic_tracking=settings.topic_tracking, topic_reset=settings.topic_reset)
@@ -65,14 +67,14 @@ def make_app(
     return app
 
 
-def make_admin_app(herder: Herder) -> FastAPI:
+def make_admin_app(herder: Herder, access: Access) -> FastAPI:
     """The application of `admin.listeners`: loggers, and nothing else."""
-    app = _bare_app()
+    app = _bare_app(access)
     app.include_router(loggers_router(herder))
     return app
 
 
-def _bare_app() -> FastAPI:
+def _bare_app(access: Access) -> FastAPI:
     app = FastAPI(
         title="streamsink",
         version=__version__,
@@ -85,6 +87,7 @@ def _bare_app() -> FastAPI:
     errors.install(app)
     _describe(app)
     app.add_middleware(errors.RequestShape)
+    app.add_middleware(Gate, access=access)
     return app
 
 

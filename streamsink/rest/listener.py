@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from streamsink.errors import ConfigError, Problem, TerminalError
 
 BACKLOG = 512
-_HINT = "write it as http://HOST:PORT, several joined by commas; port 0 takes a free one"
+_HINT = "write it as http://HOST:PORT or https://HOST:PORT, several joined by commas; port 0 takes a free one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,17 @@ class Listener:
 
     host: str
     port: int
+    secure: bool = False
+
+    @property
+    def scheme(self) -> str:
+        """Http or https."""
+        return "https" if self.secure else "http"
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
     @property
     def reachable_host(self) -> str:
@@ -25,11 +36,11 @@ class Listener:
         return self.host if self.host not in {"", "0.0.0.0", "::"} else socket.gethostname()  # noqa: S104
 
 
-def parse_listeners(text: str) -> list[Listener]:
-    """Read `listeners`.
+def parse_listeners(text: str, key: str = "listeners") -> list[Listener]:
+    """Read `listeners`, or another `key` like it.
 
     Raises:
-        ConfigError: An entry is no http URL with a port.
+        ConfigError: An entry is no http or https URL with a port.
     """
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     problems: list[Problem] = []
@@ -38,9 +49,9 @@ def parse_listeners(text: str) -> list[Listener]:
         try:
             listeners.append(_parse(entry))
         except ValueError as error:
-            problems.append(Problem("listeners", f"{entry!r}: {error}"))
+            problems.append(Problem(key, f"{entry!r}: {error}"))
     if not entries:
-        problems.append(Problem("listeners", "is empty"))
+        problems.append(Problem(key, "is empty"))
     if problems:
         raise ConfigError(problems, hint=_HINT)
     return listeners
@@ -48,13 +59,13 @@ def parse_listeners(text: str) -> list[Listener]:
 
 def _parse(entry: str) -> Listener:
     url = urlsplit(entry)
-    if url.scheme != "http":
-        raise ValueError("only http is served")
+    if url.scheme not in {"http", "https"}:
+        raise ValueError("only http and https are served")
     if url.port is None:
         raise ValueError("has no port")
     if url.path not in {"", "/"} or url.query or url.username:
         raise ValueError("has more than a host and a port")
-    return Listener(url.hostname or "", url.port)
+    return Listener(url.hostname or "", url.port, secure=url.scheme == "https")
 
 
 def bind(listener: Listener) -> socket.socket:

@@ -21,7 +21,7 @@ def test_listeners_are_read_as_connect_writes_them(text, listeners):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "8083", "127.0.0.1:8083", "https://a:1", "http://a", "http://a:99999", "http://a:1/x"]
+    "text", ["", "8083", "127.0.0.1:8083", "ftp://a:1", "http://a", "http://a:99999", "http://a:1/x"]
 )
 def test_a_listener_that_can_not_be_read_is_an_error_that_names_the_key(text):
     with pytest.raises(ConfigError, match="listeners") as error:
