@@ -41,6 +41,13 @@ JSON_TEXT_METADATA = {"streamsink": "json"}
 """Metadata of a string field whose values are JSON texts (a string reads `"x"`, quotes included), not plain strings."""
 
 
+AVRO_RECORD = "streamsink.avro"
+"""Metadata of a binary field whose values are encoded Avro records, to be copied: the schema they are written in."""
+
+AVRO_COLUMNS = "streamsink.arrow"
+"""Beside it, the Arrow schema of what they decode to, as base64 of its IPC message."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class TopicPartition:
     """One partition of one topic."""

@@ -15,7 +15,16 @@ import orjson
 import pyarrow as pa
 import structlog
 
-from streamsink.config.sink import ArchiveValue, Converter, ExtractorKind, NullValues, PartitionerKind, SinkConfig
+from streamsink.config.sink import (
+    ArchiveValue,
+    Compatibility,
+    Converter,
+    ExtractorKind,
+    FormatKind,
+    NullValues,
+    PartitionerKind,
+    SinkConfig,
+)
 from streamsink.decode import json_text
 from streamsink.decode.connect_schema import SchemaError, shape_of
 from streamsink.decode.envelope import (
@@ -70,7 +79,16 @@ def _registry_values(config: SinkConfig, shelf: SchemaShelf | None) -> RegistryV
         rules,
         compatibility=config.schema_compatibility,
         columns_max=config.value_columns_max,
+        copies=_copies(config),
     )
+
+
+def _copies(config: SinkConfig) -> bool:
+    """Whether nothing looks into values before they are Avro again, and all of a lane's are of one schema."""
+    looks = bool(config.transforms or fields_wanted(config))
+    if config.schema_compatibility is not Compatibility.NONE or looks:
+        return False
+    return config.encoding.kind is FormatKind.AVRO and config.archive_value is not ArchiveValue.RAW
 
 
 def fields_wanted(config: SinkConfig) -> tuple[str, ...]:

@@ -58,9 +58,10 @@ class ProtobufReader:
         try:
             for file in files:
                 pool.AddSerializedFile(file.SerializeToString())
-            self._descriptor = _message(pool.FindFileByName(files[-1].name), path)
+            whole = pool.FindFileByName(files[-1].name)
         except (TypeError, KeyError) as error:
             raise UnreadableSchemaError(f"its files don't fit together: {error}") from error
+        self._descriptor = _message(whole, path, of_text=_descriptor(MAIN, schema.text) is None)
         self._class = message_factory.GetMessageClass(self._descriptor)
         config = ptars.PtarsConfig(enum_repr="string", timestamp_unit="ns", list_value_nullable=False)
         handlers = ptars.HandlerPool([self._descriptor.file], config=config)
@@ -127,14 +128,15 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             raise ValueError(value)
 
 
-def _message(file: Any, path: tuple[int, ...]) -> Descriptor:
+def _message(file: Any, path: tuple[int, ...], *, of_text: bool) -> Descriptor:
+    """Java's serializers count the messages of the text, Python's those of the descriptor: maps' entries as well."""
     found: Any = None
     inside = list(file.message_types_by_name.values())
     for index in path:
         if not 0 <= index < len(inside):
             raise UnreadableSchemaError(f"it has no message at {'.'.join(map(str, path))}")
         found = inside[index]
-        inside = list(found.nested_types)
+        inside = [one for one in found.nested_types if not (of_text and one.GetOptions().map_entry)]
     return found
 
 

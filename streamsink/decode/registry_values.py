@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from streamsink.config.sink import Compatibility, Converter, RegistryRules
 from streamsink.decode import wire
+from streamsink.decode.avro_copy import copied
 from streamsink.decode.evolve import ProjectionError, projected
 from streamsink.decode.protobuf_reader import ProtobufReader, message_paths
 from streamsink.decode.registry import RegisteredSchema, SchemaRegistry, UnknownSchemaError
@@ -53,6 +54,7 @@ class RegistryValues:
         rules: Which subject versions are in.
         compatibility: Which versions share a lane.
         columns_max: How many columns JSON may add up to.
+        copies: Whether Avro records of one schema are wanted as they are, where a reader gets the same of them.
     """
 
     def __init__(
@@ -63,10 +65,12 @@ class RegistryValues:
         *,
         compatibility: Compatibility = Compatibility.NONE,
         columns_max: int = 1000,
+        copies: bool = False,
     ) -> None:
         self._converter = converter
         self._registry = registry
         self._columns_max = columns_max
+        self._copies = copies
         self._widens = converter is Converter.JSON_SCHEMA and compatibility is not Compatibility.NONE
         self._readers: dict[object, SchemaReader | str] = {}
         self._has_messages = converter is Converter.PROTOBUF
@@ -94,21 +98,13 @@ class RegistryValues:
         codes, frames = self._codes(whole) if self._has_messages else (whole.ids, whole)
         frames = Frames(codes, frames.data, frames.starts, frames.stops)
         bad: dict[int, str] = {}
-        groups: list[tuple[int, Int64s, SchemaReader]] = []
-        for schema_id in np.unique(frames.ids).tolist():
-            rows = np.flatnonzero(frames.ids == schema_id)
-            known = schema_id not in {wire.NULL, wire.UNFRAMED, wire.NO_MESSAGE}
-            reader = self._reader(topic, schema_id) if known else ""
-            if not isinstance(reader, str):
-                groups.append((schema_id, rows, reader))
-            elif schema_id == wire.UNFRAMED:
-                bad |= {row: wire.why_unframed(values[row].as_py()) for row in rows.tolist()}
-            elif schema_id == wire.NO_MESSAGE:
-                bad |= {row: self._messageless(int(whole.ids[row])) for row in rows.tolist()}
-            elif schema_id != wire.NULL:
-                bad |= dict.fromkeys(rows.tolist(), reader)
+        groups = self._groups(topic, frames, bad)
+        for row in np.flatnonzero(frames.ids == wire.UNFRAMED).tolist():
+            bad[row] = wire.why_unframed(values[row].as_py())
+        for row in np.flatnonzero(frames.ids == wire.NO_MESSAGE).tolist():
+            bad[row] = f"schema id {whole.ids[row]}: it does not say which message of the schema it is"
         if not groups:
-            return RegistryColumns(bad=bad)
+            return RegistryColumns(bad=bad, metadata={CONVERTER_KEY: self._converter.value})
         target = groups[0][0]
         if target >= 0:
             target = self._versions.target(topic, [one for one, _, _ in groups])
@@ -120,7 +116,11 @@ class RegistryValues:
         about = {SCHEMA_KEY: f"{self._registry.name}/{schema_id}", CONVERTER_KEY: self._converter.value}
         if path:
             about[MESSAGE_KEY] = ".".join(map(str, path))
-        return RegistryColumns(members, list(array.type), bad, self._tag(topic, target), about)
+        tag = self._tag(topic, target)
+        reader = groups[0][2]
+        if self._copies and isinstance(reader, AvroReader) and reader.copied is not None:
+            return RegistryColumns([copied(frames)], [reader.copied], bad, tag, about)
+        return RegistryColumns(members, list(array.type), bad, tag, about)
 
     def read_apart(self, topic: str, values: pa.BinaryArray, heads: frozenset[str]) -> RegistryColumns:
         """Just some fields, of all schemas together, for what is archived as bytes. Raises as `split`."""
@@ -142,6 +142,20 @@ class RegistryValues:
         joined = joined.take(pa.array(np.argsort(np.concatenate(order)))).combine_chunks()
         columns = [pa.concat_arrays(joined.column(at).chunks) for at in range(1, joined.num_columns)]
         return RegistryColumns(columns, list(joined.schema)[1:], bad)
+
+    def _groups(self, topic: str, frames: Frames, bad: dict[int, str]) -> list[tuple[int, Int64s, SchemaReader]]:
+        """The rows of each schema, and what reads them; rows whose schema can't be used are bad."""
+        groups: list[tuple[int, Int64s, SchemaReader]] = []
+        for schema_id in np.unique(frames.ids).tolist():
+            if wire.NO_MESSAGE <= schema_id < 0:
+                continue
+            rows = np.flatnonzero(frames.ids == schema_id)
+            reader = self._reader(topic, schema_id)
+            if isinstance(reader, str):
+                bad |= dict.fromkeys(rows.tolist(), reader)
+            else:
+                groups.append((schema_id, rows, reader))
+        return groups
 
     def _together(
         self,
@@ -203,10 +217,6 @@ class RegistryValues:
             self._variants[code] = (schema_id, path)
             return code
         return known[schema_id, path]
-
-    @staticmethod
-    def _messageless(schema_id: int) -> str:
-        return f"schema id {schema_id}: it does not say which message of the schema it is"
 
     def _tag(self, topic: str, schema_id: int) -> str:
         if wire.NO_MESSAGE <= schema_id < 0 or isinstance(self._reader(topic, schema_id), str):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
 import pyarrow as pa
 
 from streamsink.config.sink import Converter
 from streamsink.decode.avro_columns import Columns, read_columns
+from streamsink.decode.avro_copy import copied, copied_field
 from streamsink.decode.avro_names import AvroSchemaError
 from streamsink.decode.avro_types import AvroKind, avro_type
 from streamsink.decode.json_columns import JsonColumns, JsonRules
@@ -52,6 +52,7 @@ class AvroReader:
             self.type = avro_type(schema.text, schema.references)
         except AvroSchemaError as error:
             raise UnreadableSchemaError(str(error)) from error
+        self.copied = copied_field(schema, self.type)
         self._bare = self.type.kind is not AvroKind.RECORD
         self.arrow = (
             pa.struct([pa.field(VALUE, self.type.arrow, nullable=self.type.nullable)])
@@ -78,11 +79,7 @@ class JsonSchemaReader:
 
     def read(self, frames: Frames) -> Columns:
         """See `SchemaReader.read`."""
-        offsets = np.empty(2 * len(frames.ids), np.int32)
-        offsets[0::2], offsets[1::2] = frames.starts, frames.stops
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(frames.data)]
-        between = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
-        found = self._columns.read(between.take(pa.array(np.arange(0, len(offsets) - 1, 2))))
+        found = self._columns.read(copied(frames))
         self.arrow = pa.struct(found.fields)
         if not found.fields:
             return Columns(pa.array([{}] * len(frames.ids), self.arrow), found.bad)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.avro_rows import encode_rows, varint
-from streamsink.encode.avro_schema import to_avro
+from streamsink.encode.avro_schema import decoded_schema, to_avro
 from streamsink.encode.cells import cuts, layout, packed, pieces, size_bytes
 from streamsink.encode.chunks import Chunks, seal
 from streamsink.encode.footer import ARROW_SCHEMA, schema_to_text
@@ -68,7 +68,7 @@ class AvroEncoder:
         self._meta = {
             "avro.codec": encoding.codec,
             "avro.schema": orjson.dumps(to_avro(schema)).decode(),
-            ARROW_SCHEMA: schema_to_text(schema),
+            ARROW_SCHEMA: schema_to_text(decoded_schema(schema)),
         }
         self._head_bytes = len(self._header({}))
         self._chunks = Chunks()

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from streamsink.encode.avro_schema import is_bytes, is_text, is_union
+from streamsink.encode.avro_schema import is_bytes, is_copied, is_text, is_union
 from streamsink.encode.cells import (
     Int64s,
     Part,
@@ -70,6 +70,8 @@ def _spread(zigzag: npt.NDArray[np.uint64], lengths: Int64s) -> npt.NDArray[np.u
 def _field(field: pa.Field, column: pa.Array) -> list[Part]:
     if types.is_null(field.type):
         return []
+    if is_copied(field):
+        return [binary(column)]
     if not is_union(field):
         return _value(plain(column))
     if not column.null_count:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
 import pyarrow as pa
 from pyarrow import types
 
+from streamsink.encode.footer import schema_from_text
 from streamsink.errors import TerminalError
+from streamsink.record import AVRO_COLUMNS, AVRO_RECORD
 
 ORIGINAL_NAME = "streamsink.name"
 """Property of a field whose name Avro doesn't allow: the name it has in Kafka."""
@@ -23,7 +26,25 @@ def to_avro(schema: pa.Schema) -> dict[str, Any]:
         TerminalError: A column's type has no place in Avro.
     """
     names: set[str] = set()
-    return _record("Row", list(schema), names)
+    described = _record("Row", [field for field in schema if not is_copied(field)], names)
+    for field in schema:
+        if is_copied(field):
+            described["fields"] += orjson.loads(field.metadata[AVRO_RECORD.encode()])["fields"]
+    return described
+
+
+def is_copied(field: pa.Field) -> bool:
+    """Whether values are encoded Avro records already: their fields take the field's place, at the end."""
+    return AVRO_RECORD.encode() in (field.metadata or {})
+
+
+def decoded_schema(schema: pa.Schema) -> pa.Schema:
+    """What a reader makes of rows of this schema."""
+    fields: list[pa.Field] = []
+    for field in schema:
+        text = (field.metadata or {}).get(AVRO_COLUMNS.encode())
+        fields += [field] if text is None else list(schema_from_text(text.decode()))
+    return pa.schema(fields, metadata=schema.metadata)
 
 
 def is_union(field: pa.Field) -> bool:

@@ -2,7 +2,8 @@
 
 Prints one row a case: records per CPU-second of the whole worker (all its processes, librdkafka's threads included),
 wall-clock rate, peak memory of the task's process, and the ratio to the raw `consume()` rate of the same run. With
-`simulate` as its argument it runs a million simulated steps instead, with `replay` it replays (`replay.py`).
+`simulate` as its argument it runs a million simulated steps instead, with `replay` it replays (`replay.py`),
+with `avro` it archives values of a Schema Registry (`avro.py`).
 """
 
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 from confluent_kafka import Consumer
 
 from streamsink.consume.settings import consumer_settings
-from tests.bench import replay
+from tests.bench import avro, replay
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
 
@@ -141,6 +142,8 @@ def main() -> int:
         return subprocess.run([sys.executable, "-m", *argv], check=False).returncode
     if sys.argv[1:] == ["replay"]:
         return replay.main(log_records(20_000), RECORDS)
+    if sys.argv[1:] == ["avro"]:
+        return avro.main(log_records(20_000), RECORDS, archive, consume_only)
     with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
         folder = Path(text)
         kafka = KafkaServer(folder / "kafka")

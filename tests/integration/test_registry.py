@@ -14,7 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.schema_registry.json_schema import JSONSerializer
+from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from google.protobuf.type_pb2 import Type
 
 from streamsink.encode.read_avro import AvroReader
 from streamsink.upload.open import open_store
@@ -245,3 +248,46 @@ def test_without_tolerance_the_task_fails_naming_record_and_schema_id(kafka, reg
     trace = worker.task(folder.name)["trace"]
     assert f"{unique}-0@3" in trace
     assert "schema id 123456" in trace
+
+
+def test_protobuf_values_are_read_in_duckdb_and_keep_their_bytes(kafka, registry, worker, unique, tmp_path):
+    kafka.create_topic(unique, 1)
+    context = SerializationContext(unique, MessageField.VALUE)
+    producer = kafka.producer()
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        serializer = ProtobufSerializer(Type, client, {"use.deprecated.format": False})
+        for number in range(300):
+            message = Type(name=f"type {number}", edition="x" * (number % 3))
+            message.fields.add(name="f", number=number)
+            producer.produce(unique, serializer(message, context))
+    producer.flush(30)
+    folder = tmp_path / f"{unique}-a"
+    archive(kafka, worker, registry, unique, folder, converter="protobuf", archive__value="both")
+    query = f"select name, edition, fields[1].number, syntax from '{folder}/topics/**/*.parquet' order by 3"
+    wanted = [(f"type {number}", "x" * (number % 3), number, "SYNTAX_PROTO2") for number in range(300)]
+    assert duckdb.sql(query).fetchall() == wanted
+    assert archived_records(open_store(folder.as_uri(), {})) == read_topic(kafka, unique)
+
+
+def test_json_schema_values_become_columns_and_keep_their_bytes(kafka, registry, worker, unique, tmp_path):
+    kafka.create_topic(unique, 1)
+    schema = {
+        "title": "Order",
+        "type": "object",
+        "properties": {"id": {"type": "integer"}, "name": {"type": "string"}, "price": {"type": "number"}},
+    }
+    context = SerializationContext(unique, MessageField.VALUE)
+    producer = kafka.producer()
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        serializer = JSONSerializer(json.dumps(schema), client)
+        for number in range(300):
+            producer.produce(unique, serializer({"id": number, "name": f"n{number}", "price": number / 4}, context))
+    producer.produce(unique, b"\0\0\0\0\1{")
+    producer.flush(30)
+    folder = tmp_path / f"{unique}-a"
+    keys = {"archive__value": "both", "errors__tolerance": "all"}
+    archive(kafka, worker, registry, unique, folder, "io.confluent.connect.json.JsonSchemaConverter", **keys)
+    found = duckdb.sql(f"select id, name, price from '{folder}/topics/**/*.parquet' order by id").fetchall()
+    assert found == [(number, f"n{number}", number / 4) for number in range(300)]
+    truth = {partition: rows[:-1] for partition, rows in read_topic(kafka, unique).items()}
+    assert archived_records(open_store(folder.as_uri(), {})) == truth
