@@ -62,6 +62,7 @@ def replay(
     skip_corrupt: Annotated[bool, Flag] = False,
     command_config: Path | None = None,
     option: Annotated[list[str], Parameter(negative="")] = [],  # noqa: B006
+    register_schemas: str = "",
     dry_run: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
@@ -111,6 +112,8 @@ def replay(
         A properties file with what Kafka's clients need to log in.
     option
         A store option, KEY=VALUE, as after archive.option.; repeatable.
+    register_schemas
+        The URL of another Schema Registry: schemas of values archived as columns are registered there.
     dry_run
         Say what would be replayed, and change nothing.
     json
@@ -139,6 +142,7 @@ def replay(
         skip_corrupt=skip_corrupt,
         rate=rate,
         speed=parse_speed(speed) if speed else None,
+        register_schemas=register_schemas,
     )
     predicate = make_where(selection.where) if selection.where else None
     opened = open_archive(archive, parse_options(option))

@@ -71,6 +71,7 @@ class AvroType:
         null_branch: Which branch of a union is null, or None.
         schema: The Avro schema of a value that becomes JSON text, whole.
         fields: Arrow's fields of the children, with defaults and aliases in their metadata.
+        full_names: Of a union's branches, as Avro knows them.
     """
 
     kind: AvroKind
@@ -82,6 +83,7 @@ class AvroType:
     null_branch: int | None = None
     schema: Any = None
     fields: tuple[pa.Field, ...] = ()
+    full_names: tuple[str, ...] = ()
 
     @property
     def nullable(self) -> bool:
@@ -223,7 +225,7 @@ def _union(schema: list[Any], space: str, names: Names, depth: int) -> AvroType:
     short = [label.rpartition(".")[2] for label in labels]
     unique = tuple(label if short.count(short[at]) > 1 else short[at] for at, label in enumerate(labels))
     members = [pa.field(unique[at], children[at].arrow) for at in values]
-    return AvroType(AvroKind.UNION, pa.struct(members), children, unique, null_branch=null)
+    return AvroType(AvroKind.UNION, pa.struct(members), children, unique, null_branch=null, full_names=labels)
 
 
 def _branch_name(branch: Any, space: str, names: Names) -> str:

@@ -80,6 +80,11 @@ class ProtobufReader:
             batch = self._handler.list_to_record_batch([b"" if row in bad else one for row, one in enumerate(payloads)])
         return Columns(batch.to_struct_array().cast(self.arrow), bad)
 
+    def write(self, rows: pa.RecordBatch) -> list[bytes | None]:
+        """Columns as messages again."""
+        found: list[bytes | None] = self._handler.record_batch_to_array(rows).to_pylist()
+        return found
+
     def _wrong(self, payload: bytes) -> str:
         try:
             self._class.FromString(payload)

@@ -27,6 +27,8 @@ class ReplayJob:
     skip_corrupt: bool = False
     rate: float | None = None
     speed: float | None = None
+    register_schemas: str = ""
+    """The URL of another Schema Registry, where schemas are registered; "" keeps the ids of the first."""
     growing: bool = False
     """Whether objects may come later that lie behind those of other lanes."""
     share: tuple[int, int] = (0, 1)

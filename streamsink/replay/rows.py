@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,33 @@ RECORDS = pa.schema(
 """Columns of records. `timestamp` is milliseconds, null where the broker kept none."""
 
 NO_RECORDS = pa.RecordBatch.from_pylist([], schema=RECORDS)
+
+
+class Encode(Protocol):
+    """Makes values."""
+
+    def columns(self, rows: pa.RecordBatch) -> pa.BinaryArray:
+        """Of decoded columns, one for each row."""
+        ...
+
+    def originals(self, values: pa.BinaryArray, schema: pa.Schema) -> pa.BinaryArray:
+        """Of original ones that were kept in rows of this schema."""
+        ...
+
+
+class AsJson:
+    """Columns become JSON, original values stay as they are."""
+
+    def columns(self, rows: pa.RecordBatch) -> pa.BinaryArray:
+        """See `Encode.columns`."""
+        return encode_values(rows)
+
+    def originals(self, values: pa.BinaryArray, schema: pa.Schema) -> pa.BinaryArray:  # noqa: ARG002 - the protocol's shape
+        """See `Encode.originals`."""
+        return values
+
+
+AS_JSON = AsJson()
 
 
 class Kind(Enum):
@@ -58,12 +86,13 @@ def wanted_columns(schema: pa.Schema | None, selection: Selection) -> list[str] 
     return [ENVELOPE]
 
 
-def restore(rows: pa.RecordBatch, first_row_offset: int) -> pa.RecordBatch:
+def restore(rows: pa.RecordBatch, first_row_offset: int, encode: Encode = AS_JSON) -> pa.RecordBatch:
     """Rows as records.
 
     Args:
         rows: As they were archived.
         first_row_offset: The first row's offset where rows don't tell; the next ones follow it.
+        encode: What makes values of columns.
 
     Raises:
         TerminalError: They can't be records.
@@ -74,11 +103,11 @@ def restore(rows: pa.RecordBatch, first_row_offset: int) -> pa.RecordBatch:
     envelope = rows.column(rows.schema.get_field_index(ENVELOPE))
     get = pc.struct_field
     if kind is Kind.BOTH:
-        value = get(envelope, "value")
+        value = encode.originals(get(envelope, "value"), rows.schema)
     elif kind is Kind.RAW:
-        value = rows.column(1)
+        value = encode.originals(rows.column(1), rows.schema)
     else:
-        value = encode_values(rows.drop_columns([ENVELOPE]))
+        value = encode.columns(rows.drop_columns([ENVELOPE]))
     timestamp = get(envelope, "timestamp").cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64())
     headers = get(envelope, "headers")
     return _records(get(envelope, "offset"), timestamp, get(envelope, "key"), value, _none_if_empty(headers))

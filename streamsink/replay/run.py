@@ -22,6 +22,7 @@ from streamsink.replay.job import GroupMove, Progress, ReplayJob, ReplayReport
 from streamsink.replay.pace import Pace
 from streamsink.replay.plan import Position, ReplayPlan
 from streamsink.replay.position import Kept, lanes_reached, to_metadata
+from streamsink.replay.registry_value import ValueEncoder
 from streamsink.replay.send import Sender
 from streamsink.replay.stream import Batch, PartitionStream, Reading, Where
 from streamsink.replay.target import make_admin, plain_properties, wait_until_visible
@@ -56,7 +57,9 @@ class Run:
         self._where = where
         self._positions = Positions(kept, of, partitions, plan if job.growing else None)
         self._anchors = Anchors(moves, kept.groups, {source: at.offset for source, at in kept.next.items()})
-        self._reading = Reading(skip_corrupt=job.skip_corrupt)
+        self._reading = Reading(
+            skip_corrupt=job.skip_corrupt, encode=ValueEncoder(archive.store, job.to, job.register_schemas)
+        )
         self._pace = Pace(job.rate, job.speed)
         self._uncommitted = 0
         self._due_s = time.monotonic() + COMMIT_INTERVAL_S

@@ -38,6 +38,8 @@ class Reading:
 
     skip_corrupt: bool = False
     left_out: list[CorruptObjectError] = field(default_factory=list)
+    encode: rowwise.Encode = rowwise.AS_JSON
+    """What makes values of columns."""
     encoded_anew: bool = False
     """Whether values were made of columns, because the archive has no original bytes."""
 
@@ -135,7 +137,7 @@ class PartitionStream:
         for rows in reader.batches(columns):
             kind = rowwise.kind_of(rows.schema)
             self._reading.encoded_anew |= kind is rowwise.Kind.COLUMNS
-            records = rowwise.restore(rows, candidate.start_offset + check.records)
+            records = rowwise.restore(rows, candidate.start_offset + check.records, self._reading.encode)
             if keys or headers:
                 count = records.num_rows
                 records = rowwise.with_beside(

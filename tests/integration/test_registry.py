@@ -19,10 +19,12 @@ from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf.type_pb2 import Type
 
+from streamsink.cli.main import run
 from streamsink.encode.read_avro import AvroReader
 from streamsink.upload.open import open_store
 from tests.servers.archive_reader import archived_records
 from tests.servers.process import free_port
+from tests.servers.registry import RegistryServer
 from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.topics import read_topic
 from tests.servers.worker import WorkerServer, wait_until
@@ -291,3 +293,32 @@ def test_json_schema_values_become_columns_and_keep_their_bytes(kafka, registry,
     assert found == [(number, f"n{number}", number / 4) for number in range(300)]
     truth = {partition: rows[:-1] for partition, rows in read_topic(kafka, unique).items()}
     assert archived_records(open_store(folder.as_uri(), {})) == truth
+
+
+@pytest.mark.parametrize("value", ["raw", "columns", "both"])
+def test_a_replay_brings_the_original_bytes_and_another_registrys_ids_if_asked(
+    kafka, registry, worker, unique, tmp_path, value
+):
+    kafka.create_topic(unique, 1)
+    send_orders(kafka, registry, unique, 120)
+    folder = tmp_path / f"{unique}-a"
+    archive(kafka, worker, registry, unique, folder, archive__value=value)
+    again, other = kafka.create_topic(f"{unique}-again", 1), kafka.create_topic(f"{unique}-other", 1)
+    replay = ["replay", f"{folder.as_uri()}/topics", "--bootstrap-server", kafka.bootstrap, "--to"]
+    assert run([*replay, again]) == 0
+    wanted = [record[3:5] for record in read_topic(kafka, unique)[0]]
+    assert [record[3:5] for record in read_topic(kafka, again)[0]] == wanted
+    if value == "raw":
+        return
+    second = RegistryServer(tmp_path / "second")
+    second.start()
+    try:
+        second.register("unrelated", '"string"')
+        assert run([*replay, other, "--register-schemas", second.url]) == 0
+        with SchemaRegistryClient({"url": second.url}) as client:
+            found = client.get_latest_version(f"{other}-value")
+    finally:
+        second.stop()
+    ids = {int.from_bytes(record[4][1:5], "big") for record in read_topic(kafka, other)[0]}
+    assert ids == {found.schema_id}
+    assert [record[4][5:] for record in read_topic(kafka, other)[0]] == [value[5:] for _, value in wanted]
