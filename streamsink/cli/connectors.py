@@ -1,137 +1,258 @@
-"""Asks a worker's REST API about its connectors and prints the answers. Changes nothing."""
+"""`streamsink connectors`: asks a worker's REST API about its connectors, and has it change them."""
 
 from __future__ import annotations
 
-import json
-import sys
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlsplit
-from urllib.request import urlopen
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from streamsink.errors import ConfigError, Problem, TerminalError, TransientError
+from cyclopts import App, Parameter
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from streamsink.cli.connector_views import (
+    print_config,
+    print_json,
+    print_list,
+    print_offsets,
+    print_report,
+    print_status,
+)
+from streamsink.cli.rest_client import DEFAULT_URL, ask, connector_path, fetch
+from streamsink.config.files import read_flat
+from streamsink.errors import ConfigError, Problem
 
-TIMEOUT_S = 30.0
-PIPE_COLUMNS = 200
-_UNREACHED_HINT = "is a worker running there? --url says where its REST API listens"
+DONE, WRONG = 0, 2
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
+Url = Annotated[str, Parameter(name="--url", env_var="STREAMSINK_URL", help="Where the worker's REST API listens.")]
+Set = Annotated[tuple[str, ...], Parameter(name="--set", negative="")]
+Unset = Annotated[tuple[str, ...], Parameter(name="--unset", negative="")]
+
+app = App(name="connectors", help="Ask a running worker about its connectors, and have it change them.")
 
 
-def list_all(url: str, *, as_json: bool) -> int:
-    """Print every connector with its state and its tasks'."""
+@app.command(name="list")
+def list_connectors(*, url: Url = DEFAULT_URL, json: Json = False) -> int:
+    """List the connectors and how they are."""
     answer = fetch(url, "/connectors?expand=status&expand=info")
-    if as_json:
-        _print_json(answer)
-        return 0
-    table = _table("connector", "type", "state", "tasks", "reason")
-    for name, both in sorted(answer.items()):
-        status = both["status"]
-        states = " ".join(f"{task['id']}:{task['state']}" for task in status["tasks"])
-        table.add_row(name, status["type"], status["connector"]["state"], states, _reason(status))
-    _print_table(table)
-    return 0
+    print_json(answer) if json else print_list(answer)
+    return DONE
 
 
-def ask(question: Literal["show", "config", "status"], url: str, connector: str, *, as_json: bool) -> int:
-    """Print what `question` asks of one connector."""
-    path = f"/connectors/{quote(connector, safe='')}"
-    match question:
-        case "config":
-            config = fetch(url, f"{path}/config")
-            _print_json(config) if as_json else _print_config(config)
-        case "status":
-            status = fetch(url, f"{path}/status")
-            _print_json(status) if as_json else _print_status(status)
-        case "show":
-            info, status = fetch(url, path), fetch(url, f"{path}/status")
-            if as_json:
-                _print_json({"info": info, "status": status})
-            else:
-                _print_status(status)
-                print()
-                _print_config(info["config"])
-    return 0
+@app.command
+def show(connector: str, /, *, url: Url = DEFAULT_URL, json: Json = False) -> int:
+    """Show a connector: its configuration, its state and its tasks'."""
+    info, status = fetch(url, connector_path(connector)), fetch(url, connector_path(connector, "status"))
+    if json:
+        print_json({"info": info, "status": status})
+        return DONE
+    print_status(status)
+    print()
+    print_config(info["config"])
+    return DONE
 
 
-def fetch(url: str, path: str) -> Any:
-    """GET one JSON document.
+@app.command
+def status(connector: str, /, *, url: Url = DEFAULT_URL, json: Json = False) -> int:
+    """Show the state of a connector and its tasks."""
+    answer = fetch(url, connector_path(connector, "status"))
+    print_json(answer) if json else print_status(answer)
+    return DONE
 
-    Raises:
-        ConfigError: `url` is none.
-        TransientError: Nobody answers there.
-        TerminalError: The worker answers with an error, or something else answers.
+
+@app.command
+def config(
+    connector: str,
+    /,
+    *,
+    set_keys: Set = (),
+    unset_keys: Unset = (),
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> int:
+    """Print a connector's configuration, secrets masked; change some keys of it first, if asked.
+
+    Parameters
+    ----------
+    connector
+        The connector's name.
+    set_keys
+        KEY=VALUE to set; may be given several times.
+    unset_keys
+        KEY to remove; may be given several times.
     """
-    if not _is_http(url):
-        raise ConfigError([Problem("--url", f"{url!r} is no http URL")], hint="write it as http://HOST:PORT")
-    try:
-        with urlopen(f"{url.rstrip('/')}{path}", timeout=TIMEOUT_S) as response:  # noqa: S310 (http, as just checked)
-            return json.load(response)
-    except HTTPError as error:
-        raise TerminalError(_message(error), hint="streamsink connectors list shows what there is") from None
-    except (URLError, OSError, HTTPException) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        raise TransientError(f"no worker answers at {url}: {reason}", hint=_UNREACHED_HINT) from None
-    except ValueError:
-        raise TerminalError(f"what answers at {url} is no Kafka Connect", hint=_UNREACHED_HINT) from None
+    patch: dict[str, str | None] = {**_pairs("--set", set_keys), **dict.fromkeys(unset_keys)}
+    path = connector_path(connector, "config")
+    answer = ask(url, "PATCH", path, patch)["config"] if patch else fetch(url, path)
+    print_json(answer) if json else print_config(answer)
+    return DONE
 
 
-def _is_http(url: str) -> bool:
-    try:
-        return urlsplit(url).scheme in {"http", "https"}
-    except ValueError:
-        return False
+@app.command
+def create(
+    file: Path,
+    /,
+    *,
+    name: str | None = None,
+    state: Literal["running", "paused", "stopped"] = "running",
+    replace: Annotated[bool, Parameter(negative="")] = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> int:
+    """Make a connector of a file, or replace one.
+
+    Parameters
+    ----------
+    file
+        A flat map in YAML, JSON or properties, as in the connectors folder.
+    name
+        The connector's name; otherwise the file's `name`, or its stem.
+    state
+        What it shall be at first.
+    replace
+        Replace the configuration of a connector that is there already.
+    """
+    flat = read_flat(file)
+    called = name or flat.get("name", "").strip() or file.stem
+    flat["name"] = called
+    if replace:
+        answer = ask(url, "PUT", connector_path(called, "config"), flat)
+    else:
+        answer = ask(url, "POST", "/connectors", {"name": called, "config": flat, "initial_state": state.upper()})
+    print_json(answer) if json else print(f"{called}: {'replaced' if replace else 'made'}, {state}")
+    return DONE
 
 
-def _message(error: HTTPError) -> str:
-    try:
-        return str(json.load(error)["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {error.code} {error.reason}"
+@app.command
+def validate(file: Path, /, *, url: Url = DEFAULT_URL, json: Json = False) -> int:
+    """Have the worker judge a connector's file: all that is wrong, and what the configuration guarantees.
+
+    Parameters
+    ----------
+    file
+        A flat map in YAML, JSON or properties, as in the connectors folder.
+    """
+    flat = read_flat(file)
+    flat.setdefault("name", file.stem)
+    kind = flat.get("connector.class", "").strip()
+    if not kind:
+        raise ConfigError([Problem("connector.class", "is required")], hint="streamsink.ArchiveSink is one")
+    report = ask(url, "PUT", f"/connector-plugins/{kind.rpartition('.')[2]}/config/validate", flat)
+    print_json(report) if json else print_report(report)
+    return WRONG if report["error_count"] else DONE
 
 
-def _reason(status: dict[str, Any]) -> str:
-    """The first thing that is wrong, on one line."""
-    return next(filter(None, map(_first_line, (status["connector"], *status["tasks"]))), "")
+@app.command
+def delete(connector: str, /, *, url: Url = DEFAULT_URL) -> int:
+    """Delete a connector; what it has stored and its consumer group stay."""
+    ask(url, "DELETE", connector_path(connector))
+    return _said(f"{connector}: deleted, its tasks store what they hold and end")
 
 
-def _first_line(part: dict[str, Any]) -> str:
-    """What is wrong with a connector or a task; the frames that follow are for `--json`."""
-    return str(part.get("trace") or part.get("retrying") or "").partition("\n")[0]
+@app.command
+def pause(connector: str, /, *, url: Url = DEFAULT_URL) -> int:
+    """Have a connector's tasks store what they hold and rest."""
+    ask(url, "PUT", connector_path(connector, "pause"))
+    return _said(f"{connector}: pauses")
 
 
-def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=2, sort_keys=True))
+@app.command
+def resume(connector: str, /, *, url: Url = DEFAULT_URL) -> int:
+    """Have a paused or stopped connector run again."""
+    ask(url, "PUT", connector_path(connector, "resume"))
+    return _said(f"{connector}: resumes")
 
 
-def _print_config(config: dict[str, str]) -> None:
-    for key, value in sorted(config.items()):
-        print(f"{key}: {value}")
+@app.command
+def stop(connector: str, /, *, url: Url = DEFAULT_URL) -> int:
+    """Have a connector's tasks store what they hold and end; then its offsets may be changed."""
+    ask(url, "PUT", connector_path(connector, "stop"))
+    return _said(f"{connector}: stops")
 
 
-def _print_status(status: dict[str, Any]) -> None:
-    table = _table("task", "state", "worker", "reason")
-    connector = status["connector"]
-    table.add_row(status["name"], connector["state"], connector["worker_id"], _first_line(connector))
-    for task in status["tasks"]:
-        table.add_row(f"{status['name']}-{task['id']}", task["state"], task["worker_id"], _first_line(task))
-    _print_table(table)
+@app.command
+def flush(connector: str, /, *, url: Url = DEFAULT_URL) -> int:
+    """Have everything stored and committed that a connector has read by now; returns when it is."""
+    answer = ask(url, "POST", connector_path(connector, "flush"))
+    return _said(answer["message"])
 
 
-def _table(*columns: str) -> Table:
-    from rich import box  # noqa: PLC0415 (only people need tables)
-    from rich.table import Table  # noqa: PLC0415
+@app.command
+def restart(
+    connector: str,
+    /,
+    *,
+    task: int | None = None,
+    only_failed: Annotated[bool, Parameter(negative="")] = False,
+    url: Url = DEFAULT_URL,
+) -> int:
+    """Restart a connector with all its tasks, or only what has failed, or one task.
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+    Parameters
+    ----------
+    connector
+        The connector's name.
+    task
+        Number of the one task to restart.
+    only_failed
+        Leave alone what runs.
+    """
+    if task is not None:
+        ask(url, "POST", connector_path(connector, "tasks", str(task), "restart"))
+        return _said(f"{connector}-{task}: restarts")
+    answer = ask(
+        url, "POST", connector_path(connector, f"restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+    )
+    chosen = [f"{connector}-{each['id']}" for each in answer["tasks"] if each["state"] == "RESTARTING"]
+    return _said(f"{connector}: restarts {', '.join(chosen) or 'no task'}")
 
 
-def _print_table(table: Table) -> None:
-    from rich.console import Console  # noqa: PLC0415
+@app.command
+def offsets(
+    connector: str,
+    /,
+    *,
+    set_keys: Set = (),
+    reset: Annotated[bool, Parameter(negative="")] = False,
+    url: Url = DEFAULT_URL,
+    json: Json = False,
+) -> int:
+    """Show what a connector has committed; change that of a stopped one first, if asked.
 
-    width = None if sys.stdout.isatty() else PIPE_COLUMNS
-    Console(width=width, markup=False, highlight=False).print(table)
+    Parameters
+    ----------
+    connector
+        The connector's name.
+    set_keys
+        TOPIC:PARTITION=OFFSET to set, without OFFSET to remove; may be given several times.
+    reset
+        Remove all.
+    """
+    path = connector_path(connector, "offsets")
+    if reset:
+        ask(url, "DELETE", path)
+    elif set_keys:
+        ask(url, "PATCH", path, {"offsets": [_offset(text) for text in set_keys]})
+    answer = fetch(url, path)
+    print_json(answer) if json else print_offsets(answer)
+    return DONE
+
+
+def _said(text: str) -> int:
+    print(text)
+    return DONE
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    wrong = [Problem(option, f"{key!r} is not KEY=VALUE") for key, equals, _ in pairs if not equals or not key]
+    if wrong:
+        raise ConfigError(wrong)
+    return {key: value for key, _, value in pairs}
+
+
+def _offset(text: str) -> dict[str, Any]:
+    where, equals, offset = text.rpartition("=")
+    topic, colon, partition = where.rpartition(":")
+    if not equals or not colon or not partition.isdecimal() or not (offset.isdecimal() or not offset):
+        raise ConfigError([Problem("--set", f"{text!r} is not TOPIC:PARTITION=OFFSET")])
+    at = {"kafka_topic": topic, "kafka_partition": int(partition)}
+    return {"partition": at, "offset": {"kafka_offset": int(offset)} if offset else None}

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import cyclopts
 from cyclopts import App, Parameter
@@ -18,8 +18,6 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 READER_LEFT = 141
 """What a shell shows for any program whose reader left."""
 
-DEFAULT_URL = "http://127.0.0.1:8083"
-
 app = App(
     name="streamsink",
     help="Archive Kafka topics into Parquet, Avro, JSON Lines and raw objects, each record exactly once.",
@@ -27,8 +25,11 @@ app = App(
     version_flags=["--version"],
     help_flags=["--help", "-h"],
 )
-connectors_app = App(name="connectors", help="Ask a running worker about its connectors.")
-app.command(connectors_app)
+app.command(
+    "streamsink.cli.connectors:app",
+    name="connectors",
+    help="Ask a running worker about its connectors, and have it change them.",
+)
 app.command("streamsink.cli.archive:app", name="archive", help="List, inspect, verify and read an archive.")
 app.command("streamsink.cli.replay:replay", name="replay", help="Put archived records back, byte for byte.")
 app.command(
@@ -54,51 +55,6 @@ def worker(
     from streamsink.cli.worker import run_worker  # noqa: PLC0415 (loads what other commands don't need)
 
     return run_worker(config, connectors)
-
-
-Json = Annotated[bool, Parameter(name="--json", negative="")]
-Url = Annotated[str, Parameter(name="--url", env_var="STREAMSINK_URL")]
-
-
-@connectors_app.command(name="list")
-def list_connectors(*, url: Url = DEFAULT_URL, json: Json = False) -> int:
-    """List the connectors and how they are.
-
-    Parameters
-    ----------
-    url
-        Where the worker's REST API listens.
-    json
-        Print one JSON document.
-    """
-    from streamsink.cli import connectors  # noqa: PLC0415
-
-    return connectors.list_all(url, as_json=json)
-
-
-def _add_question(name: Literal["show", "config", "status"], text: str) -> None:
-    def ask(connector: str, /, *, url: Url = DEFAULT_URL, json: Json = False) -> int:
-        from streamsink.cli import connectors  # noqa: PLC0415
-
-        return connectors.ask(name, url, connector, as_json=json)
-
-    ask.__doc__ = f"""{text}
-
-    Parameters
-    ----------
-    connector
-        The connector's name.
-    url
-        Where the worker's REST API listens.
-    json
-        Print one JSON document.
-    """
-    connectors_app.command(ask, name=name)
-
-
-_add_question("show", "Show a connector: its configuration, its state and its tasks'.")
-_add_question("config", "Print a connector's configuration, secrets masked.")
-_add_question("status", "Show the state of a connector and its tasks.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 
 import pytest
 
 from streamsink.cli.main import run
+from tests.unit.worker.conftest import eventually
 
 
 @pytest.fixture
@@ -108,3 +110,47 @@ def test_a_url_that_is_none_is_wrong_usage(capsys):
 def test_something_else_that_answers_is_one_line_and_status_1(something_else, capsys):
     assert run(["connectors", "list", "--url", something_else]) == 1
     assert "is no Kafka Connect" in capsys.readouterr().err
+
+
+def test_a_connector_is_made_changed_rested_and_deleted(url, tmp_path, capsys):
+    def say(*words):
+        code = run(["connectors", *words, "--url", url])
+        lines = capsys.readouterr().out.splitlines(keepends=True)
+        # The worker of this test logs from the same process.
+        return code, "".join(line for line in lines if not re.match(r"\d{4}-\d\d-\d\d ", line))
+
+    file = tmp_path / "shop.yaml"
+    file.write_text("connector.class: x.Y\nrun: flushes\nflush: complete\n")
+    assert say("create", str(file)) == (0, "shop: made, running\n")
+    assert run(["connectors", "create", str(file), "--url", url]) == 1
+    assert "already exists" in capsys.readouterr().err
+    eventually(lambda: "shop-0" in say("status", "shop")[1] and "RUNNING" in say("status", "shop")[1])
+    assert "is stored and committed" in say("flush", "shop")[1]
+    assert "a: 1" in say("config", "shop", "--set", "a=1", "--set", "b=2", "--unset", "b")[1]
+    eventually(lambda: json.loads(say("status", "shop", "--json")[1])["tasks"][0]["state"] == "RUNNING")
+    assert say("restart", "shop") == (0, "shop: restarts shop-0\n")
+    assert say("restart", "shop", "--only-failed")[1] == "shop: restarts no task\n"
+    assert say("restart", "shop", "--task", "0")[0] == 0
+    assert say("pause", "shop")[0] == 0
+    eventually(lambda: json.loads(say("status", "shop", "--json")[1])["connector"]["state"] == "PAUSED")
+    assert say("resume", "shop")[0] == 0
+    assert say("stop", "shop")[0] == 0
+    assert json.loads(say("offsets", "shop", "--json")[1]) == {"offsets": []}
+    assert say("create", str(file), "--replace", "--name", "shop")[1] == "shop: replaced, running\n"
+    assert say("delete", "shop")[0] == 0
+    assert run(["connectors", "delete", "shop", "--url", url]) == 1
+    assert "not found" in capsys.readouterr().err
+
+
+def test_validate_tells_every_error_and_ends_with_2(url, tmp_path, capsys):
+    file = tmp_path / "shop.yaml"
+    file.write_text("connector.class: streamsink.ArchiveSink\nflush.size: many\n")
+    assert run(["connectors", "validate", str(file), "--url", url]) == 2
+    out = capsys.readouterr().out
+    for key in ("flush.size", "topics", "archive.url"):
+        assert f"error    {key}:" in out
+
+
+def test_offsets_are_checked_before_they_are_sent(url, capsys):
+    assert run(["connectors", "offsets", "orders", "--set", "t:x=1", "--url", url]) == 2
+    assert "TOPIC:PARTITION=OFFSET" in capsys.readouterr().err
