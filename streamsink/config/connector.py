@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from streamsink.config import aiven, content, rules
 from streamsink.config.clients import read_clients
 from streamsink.config.definition import NEAR_CUTOFF, Definition, Values, parse
-from streamsink.config.location import check_credentials, read_location
+from streamsink.config.location import DEAD_LETTER_PREFIX, check_credentials, read_dead_letters, read_location
 from streamsink.config.profiles import CLASSES, NATIVE, ConnectorClass, find_class
 from streamsink.config.registry import WITH_REGISTRY, read_registry
 from streamsink.config.sink import Compatibility, Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
@@ -30,6 +30,7 @@ FREE_PREFIXES = (
     "producer.override.",
     "admin.override.",
     OPTION_PREFIX,
+    DEAD_LETTER_PREFIX,
     "transforms.",
     "predicates.",
 )
@@ -125,7 +126,7 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         value_schema=values.text("value.schema").strip(),
         value_columns_max=values.whole("value.columns.max"),
         null_values=content.read_null_values(values, profile),
-        errors=_read_errors(values, topics),
+        errors=_read_errors(values, topics, read_dead_letters(values, archive_url, options)),
         transforms=transforms,
         partitioning=rules.read_partitioning(values, profile),
         encoding=encoding,
@@ -149,7 +150,7 @@ def _read_compatibility(values: Values, converter: Converter) -> Compatibility:
     return said
 
 
-def _read_errors(values: Values, topics: tuple[str, ...]) -> ErrorHandling:
+def _read_errors(values: Values, topics: tuple[str, ...], dead_letters: tuple[str, dict[str, str]]) -> ErrorHandling:
     pattern = values.text("topics.regex").strip()
     if not values.wrong("topics", "topics.regex"):
         if not topics and not pattern:
@@ -163,11 +164,16 @@ def _read_errors(values: Values, topics: tuple[str, ...]) -> ErrorHandling:
     tolerate_all = values.text("errors.tolerance").strip().lower() == "all"
     if dead and not tolerate_all:
         values.warn("errors.deadletterqueue.topic.name: nothing goes there, since errors.tolerance is not all")
+    url, options = dead_letters
+    if url and not tolerate_all:
+        values.warn("errors.deadletter.url: nothing goes there, since errors.tolerance is not all")
     return ErrorHandling(
         tolerate_all=tolerate_all,
         dead_letter_topic=dead,
         dead_letter_headers=values.flag("errors.deadletterqueue.context.headers.enable"),
         dead_letter_replication_factor=values.whole("errors.deadletterqueue.topic.replication.factor"),
+        dead_letter_url=url,
+        dead_letter_options=options,
         log=values.flag("errors.log.enable"),
         log_messages=values.flag("errors.log.include.messages"),
     )

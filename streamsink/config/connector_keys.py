@@ -199,6 +199,16 @@ ERROR_KEYS = grouped(
             "Whether dead letters carry headers that say where they come from and what was wrong.",
         ),
         ConfigKey(
+            "errors.deadletter.url",
+            KeyType.STRING,
+            "",
+            "Where records left out go as objects, with their original bytes and headers that say what was wrong: a "
+            "URL as archive.url, outside topics.dir. streamsink replay reads it. It needs errors.tolerance=all. The "
+            "store's options are those of archive.option.* where both URLs are of one kind, and "
+            "errors.deadletter.option.*.",
+            width=Width.LONG,
+        ),
+        ConfigKey(
             "errors.log.enable", KeyType.BOOLEAN, "false", "Whether each record left out is logged: where, and why."
         ),
         ConfigKey(

@@ -148,3 +148,25 @@ def check_credentials(values: Values) -> None:
             "s3.credentials.provider.class",
             f"{provider} is not supported: leave it out, and give aws.access.key.id or an environment with credentials",
         )
+
+
+DEAD_LETTER_PREFIX = "errors.deadletter.option."
+
+
+def read_dead_letters(values: Values, archive_url: str, options: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Where dead letters go as objects, and that store's options."""
+    key = "errors.deadletter.url"
+    url = values.text(key).strip()
+    if not url or values.wrong(key):
+        return "", {}
+    parts = _checked(values, key, url)
+    folder = values.text("topics.dir").strip().strip("/")
+    if parts is not None and archive_url and url.rstrip("/") == f"{archive_url.rstrip('/')}/{folder}".rstrip("/"):
+        values.problem(key, "is where the archive's own objects are: give another folder")
+    found = {
+        name.removeprefix(DEAD_LETTER_PREFIX): text.strip()
+        for name, text in values.raw.items()
+        if name.startswith(DEAD_LETTER_PREFIX)
+    }
+    same_kind = parts is not None and urlsplit(archive_url).scheme == parts.scheme
+    return url, {**(options if same_kind else {}), **found}

@@ -118,6 +118,8 @@ class ErrorHandling:
     dead_letter_topic: str = ""
     dead_letter_headers: bool = False
     dead_letter_replication_factor: int = 3
+    dead_letter_url: str = ""
+    dead_letter_options: Mapping[str, str] = field(default_factory=dict)
     log: bool = False
     log_messages: bool = False
 

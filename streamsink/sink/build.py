@@ -23,6 +23,8 @@ from streamsink.errors import StoreUnsafeError
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.partition.partitioner import make_partitioner
 from streamsink.sink.dead_letter import DeadLetterTopic
+from streamsink.sink.dead_letter_objects import DeadLetterObjects
+from streamsink.sink.dead_letters import AllDeadLetters, DeadLetters
 from streamsink.sink.files import FileOrigin, TaskFiles
 from streamsink.sink.lanes import LaneSorter
 from streamsink.sink.machine import MachineSettings, SinkMachine
@@ -139,7 +141,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store, *, unique_names: 
         ),
         files=TaskFiles(format_, origin),
         uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),
-        dead_letters=_dead_letters(config, task_id),
+        dead_letters=_dead_letters(config, task_id, origin.writer),
         tally=Tally(said),
         guard=TopicGuard(store, config.naming.topics_dir, partial(ask_topic_ids, config.consumer)),
     )
@@ -150,15 +152,20 @@ def _looks_at_the_clock(config: SinkConfig) -> bool:
     return timed and config.partitioning.extractor is ExtractorKind.WALLCLOCK
 
 
-def _dead_letters(config: SinkConfig, task_id: int) -> DeadLetterTopic | None:
+def _dead_letters(config: SinkConfig, task_id: int, writer: str) -> DeadLetters | None:
     errors = config.errors
-    if not errors.dead_letter_topic:
-        return None
-    return DeadLetterTopic(
-        config.producer,
-        errors.dead_letter_topic,
-        with_headers=errors.dead_letter_headers,
-        connector=config.name,
-        task_id=task_id,
-        replication_factor=errors.dead_letter_replication_factor,
-    )
+    places: list[DeadLetters] = []
+    if errors.dead_letter_topic:
+        topic = DeadLetterTopic(
+            config.producer,
+            errors.dead_letter_topic,
+            with_headers=errors.dead_letter_headers,
+            connector=config.name,
+            task_id=task_id,
+            replication_factor=errors.dead_letter_replication_factor,
+        )
+        places.append(topic)
+    if errors.dead_letter_url:
+        store = open_store(errors.dead_letter_url, errors.dead_letter_options)
+        places.append(DeadLetterObjects(store, connector=config.name, task_id=task_id, writer=writer))
+    return AllDeadLetters(places) if places else None

@@ -11,11 +11,9 @@ from confluent_kafka.cimpl import NewTopic
 from streamsink.consume.quiet import librdkafka_log
 from streamsink.errors import TerminalError, TransientError
 from streamsink.record import BadRecord
+from streamsink.sink.dead_letters import Header, context
 
 REQUEST_TIMEOUT_S = 15.0
-PREFIX = "__connect.errors."
-
-Header = tuple[str, str | bytes | None]
 
 
 class DeadLetterTopic:
@@ -70,7 +68,7 @@ class DeadLetterTopic:
         for record in bad:
             headers: list[Header] = list(record.headers)
             if self._with_headers:
-                headers += self._context(record)
+                headers += context(record, connector=self._connector, task_id=self._task_id)
             for attempt in (1, 2):
                 try:
                     self._producer.produce(
@@ -106,25 +104,12 @@ class DeadLetterTopic:
                 f"{left} records still wait for the dead letter topic {self._topic}", hint="is the broker up?"
             )
 
+    def close(self) -> None:
+        """What still waits was not flushed, and is read again."""
+
     def _delivered(self, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002 - the callback's shape
         if error is not None:
             self._failed = error
-
-    def _context(self, record: BadRecord) -> list[Header]:
-        """Connect's headers (DeadLetterQueueReporter): what went wrong, and where."""
-        values = {
-            "topic": record.topic_partition.topic,
-            "partition": record.topic_partition.partition,
-            "offset": record.offset,
-            "connector.name": self._connector,
-            "task.id": self._task_id,
-            "stage": record.stage,
-            "class.name": record.executing or record.error_class,
-            "exception.class.name": record.error_class,
-            "exception.message": record.error,
-            "exception.stacktrace": record.error,
-        }
-        return [(f"{PREFIX}{key}", str(value).encode()) for key, value in values.items()]
 
     def _make_topic(self, properties: Mapping[str, str], replication_factor: int) -> None:
         admin = AdminClient(dict(properties), logger=librdkafka_log())

@@ -18,7 +18,7 @@ from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.record import BadRecord, RawSlice, TopicPartition
 from streamsink.sink import effects as do
 from streamsink.sink import events as on
-from streamsink.sink.dead_letter import DeadLetterTopic
+from streamsink.sink.dead_letters import DeadLetters
 from streamsink.sink.files import TaskFiles
 from streamsink.sink.lanes import LaneSorter, cut_slice
 from streamsink.sink.machine import SinkMachine
@@ -63,7 +63,7 @@ class SinkTask:
         sorter: LaneSorter,
         files: TaskFiles,
         uploads: Uploads,
-        dead_letters: DeadLetterTopic | None,
+        dead_letters: DeadLetters | None,
         tally: Tally,
         guard: TopicGuard,
     ) -> None:
@@ -234,8 +234,10 @@ class SinkTask:
             self._drain_told()
 
     def close(self) -> None:
-        """Let go of the upload threads."""
+        """Let go of the upload threads, and of where dead letters go."""
         self._uploads.close()
+        if self._dead_letters is not None:
+            self._dead_letters.close()
 
     def _take_slices(self, slices: Sequence[RawSlice]) -> set[TopicPartition]:
         """Take slices in; gives the partitions that are to be read again from where a slice could not be taken."""

@@ -22,6 +22,7 @@ from streamsink.transform.stage import KeyReader, StagePlan, TransformStage
 
 _HINT = "errors.tolerance=all skips such records, errors.deadletterqueue.topic.name keeps them"
 _WHOLE = frozenset({Converter.BYTES, Converter.STRING})
+_WITHOUT_SCHEMA = frozenset({*_WHOLE, Converter.JSON})
 
 
 class TransformingDecoder:
@@ -67,7 +68,7 @@ def with_transforms(config: SinkConfig, shelf: SchemaShelf | None = None) -> Dec
         null_values=config.null_values,
         reads_value=reads_value,
         whole_value=config.value_converter in _WHOLE,
-        declared=config.schemas_enable,
+        declared=config.schemas_enable or config.value_converter not in _WITHOUT_SCHEMA,
         routes=any("topic" in one.writes for one in config.transforms),
         read_keys=_key_reader(config) if "key" in touched else None,
         write_keys=key_writer(as_json=as_json, with_schema=config.key_schemas_enable) if rekeys else None,
