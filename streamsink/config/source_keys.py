@@ -18,7 +18,7 @@ BULK, CONTINUOUS = "bulk", "continuous"
 BACKUP = "RESTORE_BACKUP"
 
 REPLAY_KEYS = grouped(
-    "Replay",
+    "Replay: sources only",
     [
         ConfigKey(
             "source.topics",

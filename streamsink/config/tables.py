@@ -10,6 +10,7 @@ from pathlib import Path
 from streamsink.config.archive_keys import ARCHIVE_KEYS
 from streamsink.config.connector_keys import CONNECTOR_KEYS
 from streamsink.config.definition import ConfigKey
+from streamsink.config.source_keys import REPLAY_KEYS
 from streamsink.config.store_keys import OPTIONS
 
 BEGIN, END = "<!-- keys: made by `make readme` -->", "<!-- end of keys -->"
@@ -38,7 +39,7 @@ def with_tables(text: str) -> str:
     assert BEGIN in text, "the text has the first mark"
     assert END in rest, "the text has the second mark"
     options = [key for keys in dict.fromkeys(OPTIONS.values()) for key in keys]
-    return f"{before}{BEGIN}\n{markdown((*CONNECTOR_KEYS, *ARCHIVE_KEYS, *options))}{END}{after}"
+    return f"{before}{BEGIN}\n{markdown((*CONNECTOR_KEYS, *ARCHIVE_KEYS, *options, *REPLAY_KEYS))}{END}{after}"
 
 
 if __name__ == "__main__":

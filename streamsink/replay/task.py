@@ -98,7 +98,9 @@ def _check_target(job: ReplayJob, plan: ReplayPlan, *, dry: bool) -> int:
     found = partition_count(admin, job.to, job.bootstrap)
     if found is None:
         if not job.create_topic:
-            raise TerminalError(f"topic {job.to} does not exist", hint="create it, or --create-topic does")
+            raise TerminalError(
+                f"topic {job.to} does not exist, or may not be seen", hint="create it, or --create-topic does"
+            )
         found = plan.partition_count if job.partitions.rule is not Rule.MAP else max(targets, default=0) + 1
         if not dry:
             create_topic(admin, job.to, found, job.bootstrap)

@@ -25,7 +25,7 @@ from streamsink.upload.name import object_name
 from tests.servers.kafka import KafkaServer
 
 PARTITIONS = 4
-OBJECT_RECORDS = 500_000
+OBJECT_RECORDS = 1_000_000
 ROW_GROUP_RECORDS = 32_000
 FIRST_MS = 1_790_000_000_000
 PRODUCE_ONLY = """

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from streamsink.cli.main import run
+from streamsink.replay import target
 from streamsink.upload.local import LocalStore
 from tests.servers.topics import read_topic
 from tests.unit.archive.made import FIRST_MS, encoding, put
@@ -155,7 +156,8 @@ def test_a_topic_with_too_few_partitions_is_named_with_the_number_needed(kafka, 
     assert "need 2" in told["warnings"][0]
 
 
-def test_an_absent_broker_is_said_and_a_forecast_needs_none(replay):
+def test_an_absent_broker_is_said_and_a_forecast_needs_none(replay, monkeypatch):
+    monkeypatch.setattr(target, "ASK_TIMEOUT_S", 2.0)
     began = time.monotonic()
     status, _, err = replay(bootstrap="127.0.0.1:9")
     assert (status, "is the broker up" in err, time.monotonic() - began < 30) == (1, True, True)
@@ -191,8 +193,9 @@ def wrong_footer(path):
     put(store, range(100, 150), claim=(100, 199), manifest=False)
 
 
-@pytest.mark.parametrize("harm", [flipped, cut, gone, wrong_footer])
-@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize(
+    ("harm", "indexed"), [(flipped, True), (flipped, False), (cut, True), (gone, True), (wrong_footer, False)]
+)
 def test_a_corrupt_object_stops_it_and_is_named_with_its_range(kafka, replay, archive, unique, harm, indexed):
     harm(archive / OBJECT_1)
     if not indexed and harm is not gone:

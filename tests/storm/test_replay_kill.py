@@ -12,7 +12,7 @@ from streamsink.upload.local import LocalStore
 from tests.servers.topics import read_topic
 from tests.unit.archive.made import put
 
-KILLS = int(os.environ.get("STREAMSINK_REPLAY_KILLS", "20"))
+KILLS = int(os.environ.get("STREAMSINK_REPLAY_KILLS", "10"))
 RECORDS = 400_000
 RATE = 20_000
 
