@@ -22,8 +22,17 @@ SIBLINGS = {".keys.": "keys", ".headers.": "headers"}
 PEEK_BYTES = 64 * 1024
 
 
-def find_topic(archive: Archive, topic: str) -> tuple[str, list[Candidate]]:
+Known = dict[tuple[str, int], Candidate]
+"""Candidates by name and size, for who asks again and again: objects don't change."""
+
+
+def find_topic(archive: Archive, topic: str, known: Known | None = None) -> tuple[str, list[Candidate]]:
     """The topic to replay, the only one where none is named, and its objects.
+
+    Args:
+        archive: Where.
+        topic: Its name, or "".
+        known: What was found before; learns what is found now.
 
     Raises:
         ConfigError: There are several topics and none is named.
@@ -40,7 +49,8 @@ def find_topic(archive: Archive, topic: str) -> tuple[str, list[Candidate]]:
         named = ", ".join(topics[:10])
         problem = Problem("--topic", f"the archive has {len(topics)} topics: {named}{', ...' if topics[10:] else ''}")
         raise ConfigError([problem], hint="name the one to replay")
-    return topics[0], [*_candidates(archive, entries), *(_gone(archive, about) for about in lost)]
+    found = _candidates(archive, entries, {} if known is None else known)
+    return topics[0], [*found, *(_gone(archive, about) for about in lost)]
 
 
 def _gone(archive: Archive, about: ObjectDescription) -> Candidate:
@@ -49,7 +59,7 @@ def _gone(archive: Archive, about: ObjectDescription) -> Candidate:
     return Candidate(about.name, path, size_bytes, about.partition, about.lane, first, about, missing=True)
 
 
-def _candidates(archive: Archive, entries: list[ArchivedObject]) -> Iterator[Candidate]:
+def _candidates(archive: Archive, entries: list[ArchivedObject], known: Known) -> Iterator[Candidate]:
     own = archive.manifest() or any(True for _ in archive.store.list(f"{OWN_FOLDER}/"))
     beside: dict[tuple[str, str], str] = {}
     data: list[ArchivedObject] = []
@@ -60,9 +70,10 @@ def _candidates(archive: Archive, entries: list[ArchivedObject]) -> Iterator[Can
         else:
             beside[_stem(entry), SIBLINGS[mark]] = entry.name
     with ThreadPoolExecutor(DESCRIBERS, thread_name_prefix="describe") as pool:
-        for found in pool.map(lambda entry: _candidate(archive, entry, own=bool(own)), data):
-            if found is not None:
-                entry, candidate = found
+        for entry, candidate in pool.map(lambda entry: _candidate(archive, entry, known, own=bool(own)), data):
+            if candidate is not None:
+                if not candidate.problem:
+                    known[entry.name, entry.size_bytes] = candidate
                 stem = _stem(entry)
                 yield replace(candidate, keys=beside.get((stem, "keys"), ""), headers=beside.get((stem, "headers"), ""))
 
@@ -71,15 +82,19 @@ def _stem(entry: ArchivedObject) -> str:
     return entry.name.removesuffix(entry.parsed.extension)
 
 
-def _candidate(archive: Archive, entry: ArchivedObject, *, own: bool) -> tuple[ArchivedObject, Candidate] | None:
+def _candidate(
+    archive: Archive, entry: ArchivedObject, known: Known, *, own: bool
+) -> tuple[ArchivedObject, Candidate | None]:
     parsed = entry.parsed
+    if (entry.name, entry.size_bytes) in known:
+        return entry, known[entry.name, entry.size_bytes]
     bare = Candidate(
         entry.name, entry.path, entry.size_bytes, parsed.partition, parsed.encoded_partition, parsed.start_offset
     )
     try:
         about = archive.describe(entry)
     except ObjectMissingError:
-        return None
+        return entry, None
     except TerminalError as error:
         foreign = entry.recorded is None and _is_foreign(archive, entry, own=own)
         return entry, bare if foreign else replace(bare, problem=error.message)

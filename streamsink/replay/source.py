@@ -13,7 +13,7 @@ from streamsink.archive.archive import Archive, open_archive
 from streamsink.config.source import SourceConfig
 from streamsink.errors import NothingThereError, TerminalError
 from streamsink.observe.snapshot import TaskSnapshot
-from streamsink.replay.find import find_topic
+from streamsink.replay.find import Known, find_topic
 from streamsink.replay.job import Progress, ReplayJob, ReplayReport
 from streamsink.replay.plan import make_plan
 from streamsink.replay.target import parse_partitions
@@ -35,13 +35,16 @@ def run_source_task(config: SourceConfig, *, task_id: int, stop: threading.Event
     """
     task = _Task(config, task_id, report)
     _log.info("source task starts", archive=config.location, mode="continuous" if config.continuous else "bulk")
-    while not stop.is_set():
-        task.round(stop)
-        if not config.continuous:
-            break
-        task.wait(stop, config.poll_interval_ms / 1000)
-    while not stop.is_set():
-        task.wait(stop, IDLE_S)
+    try:
+        while not stop.is_set():
+            task.round(stop)
+            if not config.continuous:
+                break
+            task.wait(stop, config.poll_interval_ms / 1000)
+        while not stop.is_set():
+            task.wait(stop, IDLE_S)
+    finally:
+        task.close()
 
 
 class _Task:
@@ -50,22 +53,27 @@ class _Task:
         self._task_id = task_id
         self._tell = tell
         self._done: dict[str, ReplayReport] = {}
+        self._known: Known = {}
+        self._archive: Archive | None = None
         self._snapshot = TaskSnapshot(assigned=True)
 
     def round(self, stop: threading.Event) -> None:
         """Replay what there is now and was not replayed yet."""
         try:
-            archive = open_archive(self._config.location, self._config.options)
+            # Kept open, with its manifest as it was: of an object that came later its own description tells.
+            self._archive = self._archive or open_archive(self._config.location, self._config.options)
         except NothingThereError:
             self._nothing()
             return
-        try:
-            topics = self._config.topics or tuple(sorted({entry.parsed.topic for entry in archive.objects()}))
-            for topic in topics:
-                if not stop.is_set():
-                    self._topic(archive, topic, stop)
-        finally:
-            archive.store.close()
+        found = self._config.topics or tuple(sorted({entry.parsed.topic for entry in self._archive.objects()}))
+        for topic in found:
+            if not stop.is_set():
+                self._topic(self._archive, topic, stop)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._archive is not None:
+            self._archive.store.close()
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
         """Wait, and say now and then that all is well."""
@@ -86,7 +94,7 @@ class _Task:
                 self._snapshot = replace(self._snapshot, records_total=before + reached.records)
                 self._tell(self._snapshot)
 
-            done = replay(archive, job, report=progress, stop=stop)
+            done = replay(archive, job, report=progress, stop=stop, known=self._known)
         except NothingThereError:
             self._nothing()
             return
@@ -99,7 +107,7 @@ class _Task:
 
     def _has_news(self, archive: Archive, topic: str, done: ReplayReport) -> bool:
         """Whether an object has come that may be this task's."""
-        _, candidates = find_topic(archive, topic)
+        _, candidates = find_topic(archive, topic, self._known)
         plan = make_plan(topic, candidates, self._job(topic).selection, done.positions)
         own = {one.partition for one in done.plan.partitions}
         news = {one.partition for one in plan.partitions if one.objects}

@@ -136,7 +136,8 @@ class PartitionStream:
         start = self._plan.start
         for rows in reader.batches(columns):
             kind = rowwise.kind_of(rows.schema)
-            self._reading.encoded_anew |= kind is rowwise.Kind.COLUMNS
+            bare = kind is rowwise.Kind.FOREIGN and rows.num_columns == 1
+            self._reading.encoded_anew |= kind in {rowwise.Kind.COLUMNS, rowwise.Kind.FOREIGN} and not bare
             records = rowwise.restore(rows, candidate.start_offset + check.records, self._reading.encode)
             if keys or headers:
                 count = records.num_rows

@@ -9,7 +9,7 @@ from dataclasses import replace
 from streamsink.archive.archive import Archive
 from streamsink.errors import ConfigError, CorruptObjectError, Problem, StreamsinkError, TerminalError
 from streamsink.replay.fetch import corrupt
-from streamsink.replay.find import find_topic
+from streamsink.replay.find import Known, find_topic
 from streamsink.replay.groups import check_rule, read_groups
 from streamsink.replay.job import Forecast, GroupMove, ReplayJob, ReplayReport
 from streamsink.replay.plan import Candidate, PartitionPlan, ReplayPlan, Selection, make_plan
@@ -45,7 +45,13 @@ def forecast(archive: Archive, job: ReplayJob, *, where: Where | None = None) ->
 
 
 def replay(
-    archive: Archive, job: ReplayJob, *, where: Where | None = None, report: Report, stop: threading.Event
+    archive: Archive,
+    job: ReplayJob,
+    *,
+    where: Where | None = None,
+    report: Report,
+    stop: threading.Event,
+    known: Known | None = None,
 ) -> ReplayReport:
     """Replay, until all is sent or `stop` is set; what was sent is committed either way.
 
@@ -55,6 +61,7 @@ def replay(
         where: The selection's predicate.
         report: Told how far it is, now and then.
         stop: Ends it in good order.
+        known: What was found of the archive before; learns what is found now.
 
     Raises:
         ConfigError: It can't be done as asked.
@@ -62,7 +69,7 @@ def replay(
         TransientError: The store or the brokers can't be reached now.
         TerminalError: They refuse.
     """
-    topic, candidates = find_topic(archive, job.topic)
+    topic, candidates = find_topic(archive, job.topic, known)
     partitions = _check_target(job, make_plan(topic, candidates, job.selection, {}), dry=False)
     of = fingerprint(topic, job.selection, str(job.partitions))
     sender = Sender(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import uuid
 
 import orjson
@@ -55,6 +56,9 @@ def round_trip(kafka, place, made, **config):
     topic = f"round-{uuid.uuid4().hex[:12]}"
     kafka.create_topic(topic, PARTITIONS)
     produce(kafka, topic, made)
+    # An end may be told a moment after the records were acknowledged.
+    while sum(kafka.end_offsets(topic).values()) < len(made):
+        time.sleep(0.02)
     archive_topic(kafka, topic, url, options=options, flush_size="40", **config)
     words = ["replay", f"{url}/topics", "--topic", topic, "--to", f"{topic}-new", "--create-topic"]
     words += [word for key, value in options.items() for word in ("--option", f"{key}={value}")]
