@@ -54,7 +54,7 @@ class Engine:
     def _run_task(self) -> None:
         store = open_store(self.config.archive_url, self.config.archive_options)
         try:
-            task = build_task(self.config, 0, store, unique_names=True)
+            task = build_task(self.config, 0, store, results=True)
             self._consumer.listener = task
             task.consumer = self._consumer
             try:

@@ -63,8 +63,7 @@ class Flow:
         self.app = app
         self.config = config
         self.failure: BaseException | None = None
-        """Once set, nothing is handed over any more, so that no offset from there on is committed."""
-        self.holds = Holds(hand_over=self._hand_over, forget=self._forget, release=self._ack)
+        self.holds = Holds(hand_over=self._hand_over, forget=self._forget, given_up=self.forget, release=self._ack)
         self._consumer = HeldConsumer(
             archived, results_max=results_max, release=self._stored, poll_records_max=config.poll_records_max
         )
@@ -98,18 +97,30 @@ class Flow:
         if self._engine is not None and not await asyncio.to_thread(self._engine.stop, self._drain_s + SLACK_S):
             log.warning("the archive's task did not end in time", hint="the store may be slow to answer")
 
+    def fail(self, error: BaseException) -> None:
+        """Give everything up for good: nothing from here on is released, and Faust waits for nothing."""
+        if self.failure is None:
+            self.failure = error
+            for partition in self.holds.partitions():
+                self.holds.give_up(partition)
+
     def put(self, result: Loose) -> None:
         """Archive a result that belongs to no message."""
         self._consumer.put(result)
 
     @property
-    def crowded(self) -> bool:
-        """Whether nothing more should be taken in."""
-        return self._consumer.waiting > WAITING_MAX or self.holds.size_bytes > self._held_bytes_max * CROWDED
+    def behind(self) -> bool:
+        """Whether the task has more before it than it should: agents wait for it."""
+        return self._consumer.waiting > WAITING_MAX
 
-    async def room(self) -> None:
-        """Wait until there is room, or until Faust stops the flow, which frees all of it."""
-        while self.crowded and self.failure is None and self.active:  # noqa: ASYNC110 - three threads of cause, one poll
+    @property
+    def full(self) -> bool:
+        """Whether no more messages should come in. Agents don't wait for it: what they are at has to end first."""
+        return self.behind or self.holds.size_bytes > self._held_bytes_max * CROWDED
+
+    async def until_not(self, crowded: Callable[[], bool]) -> None:
+        """Wait for room, or until Faust stops the flow, which makes all of it."""
+        while crowded() and self.failure is None and self.active:  # noqa: ASYNC110 - rare, and threads are the cause
             await asyncio.sleep(WATCH_S)
 
     async def watch(self) -> None:
@@ -154,6 +165,10 @@ class Flow:
             log.warning("let go before everything was stored", messages=given_up, hint="they will be processed again")
         self._consumer.hurried = False
 
+    def forget(self, message: Message) -> None:
+        """A message that was given up: Faust must not wait for it, whoever still refers to it."""
+        self.app.consumer.unacked.discard(message)
+
     def _hand_over(self, held: Held) -> None:
         if self.failure is None:
             self._consumer.put(held)
@@ -188,5 +203,5 @@ class Flow:
 
     def _ended(self, error: BaseException | None) -> None:
         self._task_ended = True
-        if error is not None and self.failure is None:
-            self.failure = error
+        if error is not None:
+            self.fail(error)

@@ -56,14 +56,21 @@ class Holds:
     Args:
         hand_over: Gets messages whose processing has ended, in offset order of each partition.
         forget: Told of a partition whose messages are given up.
+        given_up: Told of each message that is given up.
         release: Gives up the reference, so that Faust may commit.
     """
 
     def __init__(
-        self, *, hand_over: Callable[[Held], None], forget: Callable[[TP], None], release: Callable[[Message], None]
+        self,
+        *,
+        hand_over: Callable[[Held], None],
+        forget: Callable[[TP], None],
+        given_up: Callable[[Message], None],
+        release: Callable[[Message], None],
     ) -> None:
         self._hand_over = hand_over
         self._forget = forget
+        self._given_up = given_up
         self._release = release
         self._partitions: dict[TP, HeldPartition] = {}
         self._released: dict[TP, int] = {}
@@ -165,7 +172,9 @@ class Holds:
             self.size_bytes -= held.size_bytes
             self.streams -= held.streams
             held.streams = 0
-            held.message = None
+            message, held.message = held.message, None
+            if message is not None:
+                self._given_up(message)
         self._forget(partition.tp)
         return processed
 

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -36,6 +37,15 @@ from streamsink.record import TopicPartition
 
 HELD_BYTES_MAX = 256 * 1024 * 1024
 log = structlog.get_logger("streamsink.faust")
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """What a stream of an agent of ours is at; `held` is None where its message is not held (any more)."""
+
+    topic: str
+    held: Held | None
+    unbound: bool
 
 
 class ArchiveSink(Sensor):
@@ -86,7 +96,7 @@ class ArchiveSink(Sensor):
         self._results_max = results_max
         self._topics: frozenset[str] = frozenset()
         self._agents: frozenset[AgentT[Any]] = frozenset()
-        self._at: ContextVar[Held | None] = ContextVar(f"streamsink-{id(self)}", default=None)
+        self._at: ContextVar[_At | None] = ContextVar(f"streamsink-{id(self)}", default=None)
         self._flow = Flow(app, self.config, self._archived, results_max=results_max, held_bytes_max=held_bytes_max)
         self._holds = self._flow.holds
         self._number = uuid.uuid4().int >> 97
@@ -112,16 +122,15 @@ class ArchiveSink(Sensor):
             raise TerminalError(f"the archive has failed: {self._flow.failure}", hint="see the log for its first error")
         try:
             data = self._serialize(value)
-            held = self._at.get()
-            if held is not None:
-                self._add(held, data)
+            if current_agent() in self._agents:
+                self._add(data)
             else:
                 self._add_loose(data)
         except TerminalError as error:
             await self._fail(error)
             raise
-        if self._flow.crowded:
-            await self._flow.room()
+        if self._flow.behind:
+            await self._flow.until_not(lambda: self._flow.behind)
 
     async def flush(self) -> None:
         """Return when every result of an ended message, and every other one, is stored.
@@ -133,36 +142,37 @@ class ArchiveSink(Sensor):
         if not await self._flow.store_all():
             raise TransientError("not everything could be stored in time", hint="is the store reachable? see the log")
 
-    def _add(self, held: Held, data: bytes | None) -> None:
-        if held.unbound:
+    def _add(self, data: bytes | None) -> None:
+        """To the message that the agent is at; what was given up meanwhile is processed again elsewhere."""
+        at = self._at.get()
+        if at is None or at.unbound:
             raise TerminalError(
                 "a result of an agent that acknowledges by hand, with take() or noack(), can't be archived",
                 hint="iterate over the stream itself, and yield for each event",
             )
-        if held.message is None:
+        if at.held is None:
+            if at.topic not in self._topics:
+                raise TerminalError(
+                    f"results of {at.topic} can't be archived, since its messages are not held",
+                    hint=f"give ArchiveSink topics=[{at.topic!r}]",
+                )
             return
-        if held.done:
+        if at.held.done:
             raise TerminalError(
                 "a result came after its message had been acknowledged",
                 hint="archive results in the agent itself, not in a task that it starts",
             )
-        if len(held.results) >= self._results_max:
+        if len(at.held.results) >= self._results_max:
             raise TerminalError(
                 f"an agent yielded more than {self._results_max} result(s) for one message",
                 hint="give ArchiveSink a larger results_max, in a new archive, since it decides the archived offsets",
             )
-        held.results.append(data)
+        if at.held.message is not None:
+            at.held.results.append(data)
 
     def _add_loose(self, data: bytes | None) -> None:
         event = current_event()
         message = event.message if event is not None else None
-        if message is not None and current_agent() in self._agents and message.tp in self.app.consumer.assignment():
-            if message.topic in self._topics:
-                return
-            raise TerminalError(
-                f"results of {message.topic} can't be archived, since its messages are not held",
-                hint=f"give ArchiveSink topics=[{message.topic!r}]",
-            )
         self._loose_offset = max(self._loose_offset + 1, time.time_ns() // 1000)
         time_s = message.timestamp if message is not None else time.time()
         row = Row(self._loose_offset, time_s, message.key if message is not None else None, data)
@@ -173,8 +183,10 @@ class ArchiveSink(Sensor):
         if message.topic not in self._topics:
             await self._deliver(message)
             return
-        if self._flow.crowded:
-            await self._flow.room()
+        if self._flow.full:
+            await self._flow.until_not(lambda: self._flow.full)
+        if self._flow.failure is not None:
+            return  # never acknowledged, so never committed, nor anything after it
         held = self._holds.hold(message)
         await self._deliver(message)
         if not held.entered:
@@ -186,9 +198,10 @@ class ArchiveSink(Sensor):
         if current_agent() not in self._agents:
             return None
         held = self._holds.find(event.message)
-        self._at.set(held)
+        unbound = not stream.enable_acks
+        self._at.set(_At(event.message.topic, held, unbound))
         if held is not None:
-            held.unbound = not stream.enable_acks
+            held.unbound = unbound
             self._holds.enter(held)
         return held
 
@@ -196,16 +209,15 @@ class ArchiveSink(Sensor):
         self, tp: TP, _offset: int, _stream: StreamT[Any], event: EventT[Any], state: Any = None
     ) -> None:
         """A stream has acknowledged a message."""
-        held = state
-        if held is None:
-            if tp.topic not in self._topics:
-                return
-            held = self._holds.find(event.message)
-            if held is None or not (held.entered or self._current(event.message)):
-                return
-        if state is not None or held.unbound:
-            self._holds.leave(held)
-        self._holds.settle(held)
+        if state is None and tp.topic not in self._topics:
+            return
+        held = state or self._holds.find(event.message)
+        if held is None or held.message is None:
+            self._flow.forget(event.message)
+        elif held.entered or self._current(event.message):
+            if state is not None or held.unbound:
+                self._holds.leave(held)
+            self._holds.settle(held)
 
     def _current(self, message: Message) -> bool:
         """Whether a stream works on messages as this one, or skips them because a rebalance has overtaken them."""
@@ -249,7 +261,7 @@ class ArchiveSink(Sensor):
 
     async def _fail(self, error: StreamsinkError) -> None:
         """Stop the app: no offset from here on is committed."""
-        self._flow.failure = self._flow.failure or error
+        self._flow.fail(error)
         log.error("the archive has failed, the app stops", error=error.message, hint=error.hint)
         await self.crash(error)
 

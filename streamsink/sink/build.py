@@ -6,7 +6,7 @@ import ctypes
 import gc
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import pyarrow as pa
@@ -47,6 +47,8 @@ GC_THRESHOLD = (200_000, 20, 100)
 M_MMAP_THRESHOLD = -3
 LARGE_BUFFER_BYTES = 2 * 1024 * 1024
 """glibc's mallopt(3): buffers from this size on are given back to the system when freed."""
+
+OF_RESULTS = "At least once: what is stored again after a crash goes under a name of its own, with the same offset."
 
 log = structlog.get_logger("streamsink.sink")
 
@@ -90,14 +92,15 @@ def _give_memory_back() -> None:
         mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES)
 
 
-def build_task(config: SinkConfig, task_id: int, store: Store, *, unique_names: bool = False) -> SinkTask:
+def build_task(config: SinkConfig, task_id: int, store: Store, *, results: bool = False) -> SinkTask:
     """Join the stages; the consumer is set afterwards, since it needs the task to listen.
 
     Args:
         config: The task's configuration.
         task_id: Its number.
         store: Where objects go.
-        unique_names: Never meet another writer's object: for results that may differ when they are made again.
+        results: The rows are what an app made of a topic, perhaps otherwise when it makes them again: no other writer's
+            object is ever taken over, and there is no topic of their name to ask Kafka about.
 
     Raises:
         StoreUnsafeError: The store doesn't create atomically and `exactly.once=required`.
@@ -108,7 +111,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store, *, unique_names: 
             f"{store.url} does not create atomically: a second create of one name succeeded",
             hint="use a store that honours If-None-Match, or set exactly.once=preferred to store at least once",
         )
-    said = guarantee(config, atomic_create=atomic)
+    said = OF_RESULTS if results else guarantee(config, atomic_create=atomic)
     log.info("task starts", store=store.url, guarantee=said)
     layout = layout_fingerprint(config)
     instance = uuid.uuid4().hex[:12]
@@ -116,7 +119,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store, *, unique_names: 
         writer=f"{config.name}-{task_id}-{instance}",
         layout=layout,
         naming=config.naming,
-        name_suffix="" if atomic and not unique_names else f"w{instance}",
+        name_suffix="" if atomic and not results else f"w{instance}",
     )
     format_ = make_format(config.encoding, config.rotation)
     deterministic = atomic and not _looks_at_the_clock(config)
@@ -143,8 +146,15 @@ def build_task(config: SinkConfig, task_id: int, store: Store, *, unique_names: 
         uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),
         dead_letters=_dead_letters(config, task_id, origin.writer),
         tally=Tally(said),
-        guard=TopicGuard(store, config.naming.topics_dir, partial(ask_topic_ids, config.consumer)),
+        guard=TopicGuard(
+            store, config.naming.topics_dir, no_ids if results else partial(ask_topic_ids, config.consumer)
+        ),
     )
+
+
+def no_ids(_topics: Iterable[str]) -> Mapping[str, str]:
+    """Ids of topics that Kafka doesn't have: none."""
+    return {}
 
 
 def _looks_at_the_clock(config: SinkConfig) -> bool:

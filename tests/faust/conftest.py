@@ -1,6 +1,7 @@
 """Fixtures for tests with Faust apps that are in no worker: a loop, and apps whose own loops are closed at the end."""
 
 import asyncio
+import gc
 
 import faust
 import pytest
@@ -12,13 +13,18 @@ def loop():
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield loop
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.run_until_complete(asyncio.sleep(0.01))
+    for _ in range(3):
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=0.1))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
     asyncio.set_event_loop(None)
+    del tasks
+    gc.collect()
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ from faust.types import TP, ConsumerMessage
 
 from streamsink.faust.holds import Holds
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Agents are not made to end without a worker: what is left of them says so when it is collected."""
+
 TOPIC = TP("orders", 0)
 COMMITTED = 100
 
@@ -51,7 +54,12 @@ class WithHold:
 
     def __init__(self, consumer):
         self.consumer = consumer
-        self.holds = Holds(hand_over=self._stored, forget=lambda _: None, release=lambda one: one.ack(consumer))
+        self.holds = Holds(
+            hand_over=self._stored,
+            forget=lambda _: None,
+            given_up=lambda _: None,
+            release=lambda one: one.ack(consumer),
+        )
         self._held = {}
 
     def _stored(self, held):

@@ -13,8 +13,10 @@ TOPIC = TP("orders", 0)
 
 class Harness:
     def __init__(self):
-        self.handed, self.released, self.forgotten = [], [], []
-        self.holds = Holds(hand_over=self.take, forget=self.forgotten.append, release=self.release)
+        self.handed, self.released, self.forgotten, self.given_up = [], [], [], []
+        self.holds = Holds(
+            hand_over=self.take, forget=self.forgotten.append, given_up=self.given_up.append, release=self.release
+        )
 
     def take(self, held):
         self.handed.append(held.offset)
@@ -71,6 +73,8 @@ def test_a_message_given_up_is_not_kept_alive_nor_released():
     harness.finish(held)
     (partition,) = harness.holds.partitions()
     assert harness.holds.give_up(partition) == 1
+    assert [message.offset for message in harness.given_up] == [5]
+    harness.given_up.clear()
     gc.collect()
     assert gone() is None
     harness.holds.may_release(TOPIC, 100)
