@@ -32,6 +32,7 @@ app.command(
 )
 app.command("streamsink.cli.archive:app", name="archive", help="List, inspect, verify and read an archive.")
 app.command("streamsink.cli.replay:replay", name="replay", help="Put archived records back, byte for byte.")
+app.command("streamsink.cli.stores:app", name="stores", help="Find out what a store can do.")
 app.command(
     "streamsink.cli.demo:demo", name="demo", help="See it work, from topic to verified archive, without any service."
 )
