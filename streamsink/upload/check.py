@@ -18,7 +18,7 @@ from streamsink.upload.protocol import Store
 FOLDER = "_streamsink/check"
 WRITERS = 8
 SMALL_OBJECTS = 5
-_METADATA = {"streamsink-check": "größe 日本"}
+_METADATA = {"streamsink-check": "what was given comes back"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ class Store(Protocol):
     def create(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:
         """Write a whole object under a name that must be free, durably, once this returns.
 
+        Metadata are ASCII, as headers are: `ObjectDescription.to_metadata` escapes the rest.
+
         Raises:
             AlreadyExistsError: The name is taken, perhaps by an earlier attempt of ours.
             TransientError: It may or may not have been written; `head` tells.
