@@ -98,7 +98,6 @@ class SchemaRegistry:
         self.name = registry_name(rules.properties["url"])
         self._rules = rules
         self._shelf = shelf or NoShelf()
-        self._client: SchemaRegistryClient | None = None
         self._schemas: dict[int, RegisteredSchema] = {}
         self._unknown: dict[int, tuple[float, str]] = {}
         self._versions: dict[str, dict[int, int]] = {}
@@ -184,11 +183,16 @@ class SchemaRegistry:
 
     def _asked(self, what: str, ask: Any) -> Any:
         """One request; its failures in our words."""
-        client = self._connect()
-        from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415 - an extra
+        try:
+            from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise _not_installed(error) from error
 
         try:
-            return ask(client)
+            with self._connect() as client:
+                return ask(client)
+        except StreamsinkError:
+            raise
         except SchemaRegistryError as error:
             status = error.http_status_code
             if status == NOT_FOUND:
@@ -205,19 +209,22 @@ class SchemaRegistry:
             raise TransientError(said, hint=_HINT_AWAY) from error
 
     def _connect(self) -> SchemaRegistryClient:
-        if self._client is None:
-            try:
-                from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 - an extra
-            except ImportError as error:
-                raise TerminalError(
-                    f"a converter with a Schema Registry needs {error.name}", hint="pip install 'streamsink[registry]'"
-                ) from error
-            settings = {"timeout": REQUEST_TIMEOUT_S, "max.retries": 1, "retries.wait.ms": 100}
-            try:
-                self._client = SchemaRegistryClient({**self._rules.properties, **settings})
-            except (ValueError, OSError) as error:
-                raise TerminalError(
-                    f"the Schema Registry's client can't be made: {error}",
-                    hint="value.converter.schema.registry.* says where the registry and its certificates are",
-                ) from error
-        return self._client
+        """A client for one request: schemas are asked for so seldom that no connection is worth keeping."""
+        try:
+            from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise _not_installed(error) from error
+        settings = {"timeout": REQUEST_TIMEOUT_S, "max.retries": 1, "retries.wait.ms": 100}
+        try:
+            return SchemaRegistryClient({**self._rules.properties, **settings})
+        except (ValueError, OSError) as error:
+            raise TerminalError(
+                f"the Schema Registry's client can't be made: {error}",
+                hint="value.converter.schema.registry.* says where the registry and its certificates are",
+            ) from error
+
+
+def _not_installed(error: ImportError) -> TerminalError:
+    return TerminalError(
+        f"a converter with a Schema Registry needs {error.name}", hint="pip install 'streamsink[registry]'"
+    )
