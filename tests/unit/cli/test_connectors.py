@@ -124,7 +124,8 @@ def test_a_connector_is_made_changed_rested_and_deleted(url, tmp_path, capsys):
     assert say("create", str(file)) == (0, "shop: made, running\n")
     assert run(["connectors", "create", str(file), "--url", url]) == 1
     assert "already exists" in capsys.readouterr().err
-    eventually(lambda: "shop-0" in say("status", "shop")[1] and "RUNNING" in say("status", "shop")[1])
+    eventually(lambda: json.loads(say("status", "shop", "--json")[1])["tasks"][0]["state"] == "RUNNING")
+    assert "shop-0" in say("status", "shop")[1]
     assert "is stored and committed" in say("flush", "shop")[1]
     assert "a: 1" in say("config", "shop", "--set", "a=1", "--set", "b=2", "--unset", "b")[1]
     eventually(lambda: json.loads(say("status", "shop", "--json")[1])["tasks"][0]["state"] == "RUNNING")
