@@ -124,14 +124,14 @@ def _add_health(app: FastAPI, herder: Herder) -> None:
         message = said if verdict.ok else "; ".join(verdict.problems)
         return JSONResponse({"status": "healthy" if verdict.ok else "unhealthy", "message": message}, status)
 
-    @app.get("/health/live")
+    @app.get("/health/live", responses={503: {"description": "It is not"}})
     async def live() -> JSONResponse:
         """200 while the worker's loop goes round; 503 means that it should be started again."""
         verdict = herder.live()
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(shapes.health(verdict, good="live", bad="hanging"), status)
 
-    @app.get("/health/ready")
+    @app.get("/health/ready", responses={503: {"description": "It is not"}})
     async def ready() -> JSONResponse:
         """200 while every task that should run reports and polls; 503 with the reasons otherwise."""
         verdict = herder.ready()

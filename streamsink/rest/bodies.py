@@ -73,7 +73,7 @@ def patch_of(config: Mapping[str, Scalar | None]) -> dict[str, str | None]:
     """
     if len(config) > KEYS_MAX:
         raise BadRequestError(f"more than {KEYS_MAX} keys")
-    found = {_clean(key, key): None if value is None else _clean(_text(value), key) for key, value in config.items()}
+    found = {clean(key, key): None if value is None else clean(_text(value), key) for key, value in config.items()}
     if "" in found:
         raise BadRequestError("a key is empty")
     return found
@@ -129,7 +129,12 @@ def _text(value: Scalar) -> str:
     return str(value)
 
 
-def _clean(text: str, key: str) -> str:
+def clean(text: str, key: str) -> str:
+    """The text, if it can be written down.
+
+    Raises:
+        BadRequestError: It has half of a surrogate pair, or a NUL.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

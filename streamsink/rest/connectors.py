@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from streamsink.errors import ForbiddenError, NotFoundError
 from streamsink.rest import shapes
-from streamsink.rest.bodies import Config, CreateConnector, Offsets, check_name, config_of, patch_of
+from streamsink.rest.bodies import Config, CreateConnector, Offsets, clean, config_of, patch_of
 from streamsink.worker.herder import Herder
 from streamsink.worker.status import ConnectorInfo, TargetState
 
@@ -103,7 +103,7 @@ def _add_writes(router: APIRouter, herder: Herder) -> None:
     @router.post("/connectors", status_code=HTTPStatus.CREATED)
     def create(body: CreateConnector, request: Request, response: Response) -> dict[str, Any]:
         """Make a connector."""
-        name = (body.name or "").strip()
+        name = clean((body.name or "").strip(), "name")
         config = config_of(body.config, name)
         made = herder.create(name, config, body.initial_state or TargetState.RUNNING)
         response.headers["location"] = _location(request, name)
@@ -129,7 +129,7 @@ def _add_writes(router: APIRouter, herder: Herder) -> None:
         with _unknown(f"Connector {connector} not found"):
             return shapes.connector_info(herder.patch_config(connector, patch))
 
-    @router.delete("/connectors/{connector}", status_code=HTTPStatus.NO_CONTENT)
+    @router.delete("/connectors/{connector}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
     def delete(connector: str) -> None:
         """Forget a connector; its consumer group stays."""
         with _unknown(f"Connector {connector} not found"):
@@ -164,17 +164,17 @@ def _add_states(router: APIRouter, herder: Herder) -> None:
             herder.set_target(connector, target)
         return Response(status_code=status)
 
-    @router.put("/connectors/{connector}/pause", status_code=HTTPStatus.ACCEPTED)
+    @router.put("/connectors/{connector}/pause", status_code=HTTPStatus.ACCEPTED, response_class=Response)
     def pause(connector: str) -> Response:
         """Have the tasks store and commit what they have read, and rest."""
         return state(connector, TargetState.PAUSED, HTTPStatus.ACCEPTED)
 
-    @router.put("/connectors/{connector}/resume", status_code=HTTPStatus.ACCEPTED)
+    @router.put("/connectors/{connector}/resume", status_code=HTTPStatus.ACCEPTED, response_class=Response)
     def resume(connector: str) -> Response:
         """Have the tasks run again."""
         return state(connector, TargetState.RUNNING, HTTPStatus.ACCEPTED)
 
-    @router.put("/connectors/{connector}/stop", status_code=HTTPStatus.NO_CONTENT)
+    @router.put("/connectors/{connector}/stop", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
     def stop(connector: str) -> Response:
         """End the tasks, so that offsets may be changed."""
         return state(connector, TargetState.STOPPED, HTTPStatus.NO_CONTENT)
@@ -208,7 +208,9 @@ def _add_tasks(router: APIRouter, herder: Herder) -> None:
             raise _not_found(f"No status found for task {connector}-{task}")
         return shapes.task_status(status)
 
-    @router.post("/connectors/{connector}/tasks/{task}/restart", status_code=HTTPStatus.NO_CONTENT)
+    @router.post(
+        "/connectors/{connector}/tasks/{task}/restart", status_code=HTTPStatus.NO_CONTENT, response_class=Response
+    )
     def restart_task(connector: str, task: str) -> None:
         """Restart one task."""
         number = _task_number(task)
@@ -224,7 +226,7 @@ def _add_topics(router: APIRouter, herder: Herder, *, topic_tracking: bool, topi
             raise ForbiddenError("Topic tracking is disabled.")
         return {connector: {"topics": herder.topics(connector) or []}}
 
-    @router.put("/connectors/{connector}/topics/reset", status_code=HTTPStatus.ACCEPTED)
+    @router.put("/connectors/{connector}/topics/reset", status_code=HTTPStatus.ACCEPTED, response_class=Response)
     def reset_topics(connector: str) -> Response:
         """Forget which topics a connector has used."""
         if not topic_tracking:
@@ -258,6 +260,3 @@ def _add_offsets(router: APIRouter, herder: Herder) -> None:
         """Remove all offsets of a stopped connector."""
         with _unknown(f"Connector {connector} not found"):
             return {"message": herder.reset_offsets(connector)}
-
-
-__all__ = ["check_name", "connectors_router"]
