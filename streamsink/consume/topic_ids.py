@@ -33,6 +33,8 @@ def ask_topic_ids(properties: Mapping[str, str], topics: Iterable[str]) -> dict[
         return {}
     reach = {key: value for key, value in properties.items() if not key.startswith(_OF_THE_GROUP)}
     admin = AdminClient({**reach, "log_level": "0"}, logger=librdkafka_log())
+    if _has_no_controller(admin):
+        return {}
     asked = admin.describe_topics(TopicCollection(names), request_timeout=ASK_TIMEOUT_S)
     found: dict[str, str] = {}
     for name, answer in asked.items():
@@ -47,3 +49,15 @@ def ask_topic_ids(properties: Mapping[str, str], topics: Iterable[str]) -> dict[
         if topic_id != NO_ID:
             found[name] = topic_id
     return found
+
+
+def _has_no_controller(admin: AdminClient) -> bool:
+    """Whether the cluster names a controller that it doesn't have, as librdkafka's mock cluster does: it keeps no ids.
+
+    Asked for them, a client waits for that controller until its time is up. A real cluster without one says -1.
+    """
+    try:
+        cluster = admin.list_topics(timeout=ASK_TIMEOUT_S)
+    except KafkaException as error:
+        raise explain(error.args[0], doing="asking for topics' ids") from error
+    return cluster.controller_id >= 0 and cluster.controller_id not in cluster.brokers
