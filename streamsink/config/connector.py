@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamsink.config import aiven, content, rules
+from streamsink.config.by_topic import PREFIX as CONVERTERS_PREFIX
+from streamsink.config.by_topic import read_patterns
 from streamsink.config.clients import read_clients
 from streamsink.config.definition import NEAR_CUTOFF, Definition, Values, parse
 from streamsink.config.location import DEAD_LETTER_PREFIX, check_credentials, read_dead_letters, read_location
@@ -31,6 +33,7 @@ FREE_PREFIXES = (
     "admin.override.",
     OPTION_PREFIX,
     DEAD_LETTER_PREFIX,
+    CONVERTERS_PREFIX,
     "transforms.",
     "predicates.",
 )
@@ -91,10 +94,24 @@ def validate_sink(raw: Mapping[str, str], worker: Mapping[str, str]) -> Validati
         again.warnings = values.warnings
         values = again
     config = _read(values, known, worker)
+    config = replace(config, by_topic=_by_topic(values, worker))
     problems = tuple(dict.fromkeys(values.problems))
     return ValidationReport(
         problems, tuple(dict.fromkeys(values.warnings)), known.definition, None if problems else config
     )
+
+
+def _by_topic(values: Values, worker: Mapping[str, str]) -> tuple[tuple[str, SinkConfig], ...]:
+    """The configuration for each rule's topics; its problems are told under the rule's keys."""
+    found: list[tuple[str, SinkConfig]] = []
+    for alias, pattern, raw in read_patterns(values):
+        report = validate_sink(raw, worker)
+        for problem in report.problems:
+            if problem not in values.problems:
+                values.problem(f"{CONVERTERS_PREFIX}{alias}.{problem.key}", problem.message)
+        if report.config is not None:
+            found.append((pattern, report.config))
+    return tuple(found)
 
 
 def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> SinkConfig:

@@ -117,6 +117,16 @@ CONVERTER_KEYS = grouped(
             width=Width.LONG,
         ),
         ConfigKey(
+            "converters",
+            KeyType.LIST,
+            "",
+            "Names of rules for topics that are written otherwise, the first that matches counts: converters.NAME."
+            "topics.regex matches the topics' names as a whole; converters.NAME.value.converter and key.converter, with "
+            "their settings after them, are for these. value.schema and archive.value may be given too.",
+            Importance.LOW,
+            width=Width.LONG,
+        ),
+        ConfigKey(
             "header.converter",
             KeyType.CLASS,
             None,

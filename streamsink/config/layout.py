@@ -45,6 +45,8 @@ def _decisive(config: SinkConfig) -> dict[str, object]:
         decisive["time"] = [rules.path_format, rules.duration_ms, rules.timezone, rules.locale, rules.extractor.value]
         if rules.extractor.value == "RecordField":
             decisive["field"] = rules.timestamp_field
+    if config.by_topic:
+        decisive["by_topic"] = [[pattern, _decisive(rule)] for pattern, rule in config.by_topic]
     if config.transforms:
         decisive["transforms"] = [
             [one.kind, one.side, dict(one.settings), _predicate(one.predicate), one.negate] for one in config.transforms

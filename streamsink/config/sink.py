@@ -208,6 +208,7 @@ class SinkConfig:
     """A sink task's whole configuration, secrets resolved. Never logged as a whole.
 
     `consumer` and `producer` are librdkafka properties, `bootstrap.servers` and `group.id` included.
+    `by_topic` has patterns of topics that other converters are for, each with the configuration as it is for them.
     `value_schema` is Connect's schema JSON (a struct), or "" where none is declared.
     """
 
@@ -231,6 +232,7 @@ class SinkConfig:
     null_values: NullValues = NullValues.WRITE
     errors: ErrorHandling = ErrorHandling()
     transforms: tuple[TransformSpec, ...] = ()
+    by_topic: tuple[tuple[str, SinkConfig], ...] = ()
     partitioning: Partitioning = Partitioning()
     encoding: Encoding = Encoding()
     rotation: Rotation = Rotation()

@@ -15,6 +15,7 @@ from streamsink.decode.protocol import Decoder
 from streamsink.decode.registry import SchemaShelf
 from streamsink.errors import DecodeError
 from streamsink.record import DecodedSlice, RawSlice
+from streamsink.sink.by_topic import DecoderByTopic
 from streamsink.transform.keys import key_writer
 from streamsink.transform.make import make_chain
 from streamsink.transform.rows import Datum
@@ -53,6 +54,9 @@ def with_transforms(config: SinkConfig, shelf: SchemaShelf | None = None) -> Dec
         ConfigError: `value.schema` is no Connect struct schema.
         TerminalError: A user's transform is not installed any more.
     """
+    if config.by_topic:
+        rules = [(pattern, with_transforms(rule, shelf)) for pattern, rule in config.by_topic]
+        return DecoderByTopic(rules, with_transforms(replace(config, by_topic=()), shelf))
     if not config.transforms:
         return make_decoder(config, shelf=shelf)
     touched = frozenset[str]().union(*(one.reads | one.writes for one in config.transforms))
