@@ -120,9 +120,10 @@ CONVERTER_KEYS = grouped(
             "converters",
             KeyType.LIST,
             "",
-            "Names of rules for topics that are written otherwise, the first that matches counts: converters.NAME."
-            "topics.regex matches the topics' names as a whole; converters.NAME.value.converter and key.converter, with "
-            "their settings after them, are for these. value.schema and archive.value may be given too.",
+            "Names of rules for topics that are written otherwise, the first that matches counts. "
+            "converters.NAME.topics.regex matches the topics' names as a whole; converters.NAME.value.converter and "
+            "key.converter, with their settings after them, are for these. value.schema and archive.value may be given "
+            "too.",
             Importance.LOW,
             width=Width.LONG,
         ),
@@ -231,7 +232,8 @@ ERROR_KEYS = grouped(
             "errors.retry.timeout",
             KeyType.LONG,
             "0",
-            "Kafka Connect's key. Decoding needs no service that could fail for a while, so nothing is retried.",
+            "How long records that can't be decoded for the moment, as a Schema Registry is away, are tried again "
+            "before the task fails and is started again, in milliseconds; -1: for ever. 0: upload.retry.timeout.ms.",
             Importance.LOW,
             check.at_least(-1),
         ),
@@ -239,7 +241,7 @@ ERROR_KEYS = grouped(
             "errors.retry.delay.max.ms",
             KeyType.LONG,
             "60000",
-            "Kafka Connect's key; see errors.retry.timeout.",
+            "Kafka Connect's key; records are tried again about each second.",
             Importance.LOW,
             check.at_least(1),
         ),

@@ -118,6 +118,11 @@ def read_rotation(values: Values, profile: Profile) -> Rotation:
             "rotate.age.ms: without it, or rotate.schedule.interval.ms, the last records of a topic that falls quiet "
             "wait until more come or the task stops"
         )
+    if values.given("rotate.file.on.partition.change") and values.flag("rotate.file.on.partition.change"):
+        values.warn(
+            "rotate.file.on.partition.change: has no effect, a file closes by its own limits: late records make no "
+            "further files"
+        )
     memory = values.whole("memory.bytes.max")
     size = limits["rotate.size.bytes"]
     if size and size > memory // 2:

@@ -264,7 +264,8 @@ class SinkTask:
             self.tally.failed("registry")
             log.warning("records can't be decoded now, trying again", error=error.message, hint=error.hint)
         self.tally.registry_trouble = str(error)
-        if now_s - self._registry_away_since_s > self.config.upload_retry_timeout_ms / 1000:
+        limit_ms = self.config.errors.retry_timeout_ms or self.config.upload_retry_timeout_ms
+        if 0 <= limit_ms < (now_s - self._registry_away_since_s) * 1000:
             raise error
 
     def _take(self, raw: RawSlice) -> None:

@@ -226,6 +226,17 @@ def test_tuning_without_effect_is_warned_of(confluent):
     assert "s3.part.size: has no effect here" in warnings_of(confluent(s3__part__size="5242880"))
 
 
+def test_files_that_close_when_the_folder_changes_are_warned_of(confluent):
+    assert "rotate.file.on.partition.change" in " ".join(
+        warnings_of(confluent(rotate__file__on__partition__change="true"))
+    )
+
+
+def test_how_long_a_registry_may_be_away_is_connects_key(native):
+    assert config_of(native()).errors.retry_timeout_ms == 0
+    assert config_of(native(errors__retry__timeout="-1")).errors.retry_timeout_ms == -1
+
+
 def test_an_unknown_key_is_a_warning_with_the_nearest_name(native):
     assert warnings_of(native(fluhs__size="10")) == ["fluhs.size: unknown key, is flush.size meant?"]
     assert warnings_of(native(frobnicate="10")) == ["frobnicate: unknown key, it has no effect"]
