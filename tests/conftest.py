@@ -9,6 +9,7 @@ from tests.servers.azurite import AzuriteServer
 from tests.servers.kafka import KafkaServer
 from tests.servers.registry import RegistryServer
 from tests.servers.seaweedfs import SeaweedServer
+from tests.servers.storj.network import StorjNetwork
 from tests.servers.webdav import WsgiDavServer
 
 _numbers = itertools.count(1)
@@ -57,6 +58,14 @@ def registry(tmp_path_factory):
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def storj(tmp_path_factory):
+    """A real Storj network."""
+    network = StorjNetwork(tmp_path_factory.mktemp("storj"))
+    yield network
+    network.stop()
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         transforms=transforms,
         partitioning=rules.read_partitioning(values, profile),
         encoding=encoding,
-        rotation=rules.read_rotation(values, profile),
+        rotation=rules.read_rotation(values, profile, archive_url),
         naming=rules.read_naming(values),
         archive_options=options,
         exactly_once=ExactlyOnce(values.text("exactly.once").strip().lower()),

@@ -82,7 +82,7 @@ ROTATION_KEYS = grouped(
             "rotate.size.bytes",
             KeyType.LONG,
             str(128 * MIB),
-            f"A file closes when its encoded size reaches this; no object is larger than twice it.{_OFF}",
+            f"A file closes when its encoded size reaches this; no object is larger than twice it. 60 MiB on sj://.{_OFF}",
             Importance.HIGH,
             check.limit,
         ),

@@ -22,6 +22,9 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _DAILY_PATH = ("'year'=YYYY", "'month'=MM", "'day'=dd")
 _BY_TIME = frozenset({PartitionerKind.TIME, PartitionerKind.HOURLY, PartitionerKind.DAILY, PartitionerKind.FIELD_TIME})
+STORJ_SIZE_BYTES = 60 * 1024 * 1024
+"""Storj's segments are 64 MiB: an object just below takes one."""
+
 _LIMITS = ("flush.size", "rotate.size.bytes", "rotate.age.ms", "rotate.interval.ms", "rotate.schedule.interval.ms")
 
 
@@ -104,9 +107,11 @@ def _timezone(values: Values) -> str:
     return values.text("timezone").strip() or "UTC"
 
 
-def read_rotation(values: Values, profile: Profile) -> Rotation:
+def read_rotation(values: Values, profile: Profile, archive_url: str) -> Rotation:
     """The limits. At least one holds, so that every record is archived some day."""
     limits = {key: _limit(values, key) for key in _LIMITS}
+    if profile is Profile.NATIVE and archive_url.startswith("sj:") and not values.given("rotate.size.bytes"):
+        limits["rotate.size.bytes"] = STORJ_SIZE_BYTES
     if not any(limits.values()) and not values.wrong(*_LIMITS):
         key = "flush.size" if profile is Profile.CONFLUENT else "rotate.age.ms"
         values.problem(key, f"is required where none of {', '.join(name for name in _LIMITS if name != key)} is given")

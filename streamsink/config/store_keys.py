@@ -89,6 +89,19 @@ WEBDAV_OPTIONS = grouped(
     ],
 )
 
+STORJ_OPTIONS = grouped(
+    "Store: Storj",
+    [
+        _option("access_grant", "Access grant with read, write and list for the bucket.", KeyType.PASSWORD),
+        _option("satellite", "Satellite's address, with api_key and passphrase in place of an access grant."),
+        _option("api_key", "API key of the project.", KeyType.PASSWORD),
+        _option("passphrase", "Passphrase that objects are encrypted with.", KeyType.PASSWORD),
+        _option("user_agent", "What the satellite attributes the bucket to; streamsink/VERSION if empty."),
+        _option("expires_after", "How long objects live, as 12h or 30d; for ever if empty."),
+        *(key for key in _CLIENT if key.name.endswith("timeout_s")),
+    ],
+)
+
 OPTIONS: dict[str, tuple[ConfigKey, ...]] = {
     "file": (),
     "memory": (),
@@ -97,6 +110,7 @@ OPTIONS: dict[str, tuple[ConfigKey, ...]] = {
     "gcs": GCS_OPTIONS,
     "az": AZURE_OPTIONS,
     "azure": AZURE_OPTIONS,
+    "sj": STORJ_OPTIONS,
     "webdav+http": WEBDAV_OPTIONS,
     "webdav+https": WEBDAV_OPTIONS,
 }

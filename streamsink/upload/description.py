@@ -15,8 +15,8 @@ from streamsink.errors import TerminalError
 
 FOOTER_PREFIX = "streamsink."
 METADATA_PREFIX = "streamsink-"
-METADATA_BYTES_MAX = 2000
-"""Storj takes 2 KiB; what would pass this is cut from metadata, never from the footer."""
+METADATA_BYTES_MAX = 1800
+"""Storj takes 2 KiB in all; what would pass this is cut from metadata, never from the footer."""
 
 MD5_KEY = "md5chksum"
 

@@ -15,14 +15,15 @@ from streamsink.upload.protocol import Store
 from streamsink.upload.webdav import WebDavStore
 from streamsink.upload.webdav_http import Login
 
-_BUCKET_SCHEMES = {"s3", "gs", "gcs", "az", "azure"}
+_BUCKET_SCHEMES = {"sj", "s3", "gs", "gcs", "az", "azure"}
 _KNOWN_URLS = (
-    "known are file:///path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, webdav+https://host/path"
+    "known are file:///path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, sj://bucket/prefix, "
+    "webdav+https://host/path"
 )
 
 
 def open_store(url: str, options: Mapping[str, str]) -> Store:
-    """The store of a URL: `file:///path`, `s3://bucket/prefix`, `gs://bucket`, `az://container`, `webdav+https://host`.
+    """The store of a URL: `file:///path`, `s3://bucket/prefix`, `gs://`, `az://`, `sj://`, `webdav+https://host/path`.
 
     Asks no server anything: what is wrong there shows with the first call.
 
@@ -31,22 +32,27 @@ def open_store(url: str, options: Mapping[str, str]) -> Store:
     """
     scheme, bucket, prefix = _parts(url)
     options = {key: value for key, value in options.items() if value}
+    store: Store
     match scheme:
         case "file":
             read.check_known(options, {})
-            return LocalStore(Path(unquote(urlsplit(url).path)))
+            store = LocalStore(Path(unquote(urlsplit(url).path)))
         case "memory":
             read.check_known(options, {})
-            return MemoryStore("/".join(filter(None, (bucket, prefix))))
+            store = MemoryStore("/".join(filter(None, (bucket, prefix))))
         case "s3":
-            return open_s3(url, bucket, prefix, options)
+            store = open_s3(url, bucket, prefix, options)
         case "gs" | "gcs":
-            return open_gcs(url, bucket, prefix, options)
+            store = open_gcs(url, bucket, prefix, options)
         case "az" | "azure":
-            return open_azure(url, bucket, prefix, options)
+            store = open_azure(url, bucket, prefix, options)
         case "webdav+http" | "webdav+https":
-            return _webdav(url, options)
-    raise ConfigError([Problem("archive.url", f"{url!r}: unknown kind of store")], hint=_KNOWN_URLS)
+            store = _webdav(url, options)
+        case "sj":
+            store = _storj(bucket, prefix or "", options)
+        case _:
+            raise ConfigError([Problem("archive.url", f"{url!r}: unknown kind of store")], hint=_KNOWN_URLS)
+    return store
 
 
 def _parts(url: str) -> tuple[str, str, str | None]:
@@ -90,3 +96,27 @@ def _webdav(url: str, options: Mapping[str, str]) -> WebDavStore:
         options.get("username", ""), options.get("password", ""), options.get("token", ""), read.proxy_url(options)
     )
     return WebDavStore(url, login, timeout_s=read.timeout_s(options), by_move=options.get("create") != "put")
+
+
+def _storj(bucket: str, prefix: str, options: Mapping[str, str]) -> Store:
+    """Storj natively. The library is loaded with the first call, so that nothing forks after it."""
+    from streamsink.upload.storj.store import USER_AGENT, Access, StorjStore  # noqa: PLC0415 - needs numpy, for sj only
+
+    read.check_known(options, read.STORJ_OPTIONS)
+    parts = [options.get(key, "") for key in ("satellite", "api_key", "passphrase")]
+    grant = options.get("access_grant", "")
+    if grant and any(parts):
+        raise ConfigError([Problem("archive.option.access_grant", "has no use beside satellite, api_key, passphrase")])
+    if not grant and not all(parts):
+        raise ConfigError(
+            [Problem("archive.option.access_grant", "is missing")],
+            hint="make an access grant in Storj's console; or give satellite, api_key and passphrase, all three",
+        )
+    return StorjStore(
+        bucket,
+        prefix,
+        Access(grant, *parts),
+        user_agent=options.get("user_agent", USER_AGENT),
+        timeout_s=read.timeout_s(options),
+        expires_after_s=read.expires_after_s(options),
+    )

@@ -58,6 +58,15 @@ AZURE_OPTIONS = {
     **_CLIENT,
 }
 WEBDAV_OPTIONS = {"username": "", "password": "", "token": "", "create": "", "timeout_s": "", "proxy_url": ""}
+STORJ_OPTIONS = {
+    "access_grant": "",
+    "satellite": "",
+    "api_key": "",
+    "passphrase": "",
+    "user_agent": "",
+    "expires_after": "",
+    "timeout_s": "",
+}
 """Each name, and obstore's for it; empty where it becomes something else."""
 
 _REFUSED = {
@@ -107,6 +116,21 @@ def timeout_s(options: Mapping[str, str]) -> float:
             [Problem("archive.option.timeout_s", f"{text!r} is not a number of seconds from 0.1 to 9999")]
         )
     return float(text)
+
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def expires_after_s(options: Mapping[str, str]) -> int | None:
+    """How long objects live, as 12h or 30d; None for ever."""
+    text = options.get("expires_after", "")
+    found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", text)
+    if text and found is None:
+        raise ConfigError(
+            [Problem("archive.option.expires_after", f"{text!r} is not a number with s, m, h or d after it")],
+            hint="30d for thirty days",
+        )
+    return int(found[1]) * _UNITS_S[found[2]] if found else None
 
 
 def tags(options: Mapping[str, str]) -> dict[str, str]:

@@ -96,12 +96,19 @@ def weed_webdav(request):
     return Backend(url, race_rounds=1, unfit="\\", at=at, port=server.webdav_port)
 
 
+def storj(request):
+    network = request.getfixturevalue("storj")
+    # The satellite takes one upload start a key and second, three at once: 32 writers wait for each other.
+    return Backend(f"sj://contract-{uuid.uuid4().hex}/a", network.options, race_rounds=1)
+
+
 BACKENDS = {
     "local": local,
     "memory": memory,
     "s3": s3,
     "azure": azure,
     "gcs": gcs,
+    "storj": storj,
     "wsgidav": wsgidav,
     "weed_webdav": weed_webdav,
 }

@@ -564,6 +564,7 @@ def test_confluents_encryption_and_proxy_keys_are_the_stores_options(confluent):
         ("s3", upload.S3_OPTIONS),
         ("gs", upload.GCS_OPTIONS),
         ("az", upload.AZURE_OPTIONS),
+        ("sj", upload.STORJ_OPTIONS),
         ("webdav+https", upload.WEBDAV_OPTIONS),
     ],
 )
