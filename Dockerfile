@@ -1,10 +1,11 @@
 # syntax=docker/dockerfile:1
 # Two stages: the first installs the locked packages into a virtual environment, the second carries just that
-# (less the headers, tests and RPC libraries that packages bring along).
+# (less the headers, tests, debugging symbols and RPC libraries that packages bring along).
 
 FROM python:3.12-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
-RUN pip install "uv>=0.8,<1"
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils && pip install "uv>=0.8,<1"
 WORKDIR /src
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 RUN uv venv /opt/streamsink && uv pip sync --python /opt/streamsink/bin/python --require-hashes requirements.lock
@@ -12,7 +13,8 @@ COPY streamsink streamsink
 RUN uv pip install --python /opt/streamsink/bin/python --no-deps . \
     && find /opt/streamsink -type d -name tests -prune -exec rm -r {} + \
     && find /opt/streamsink -type d -name include -prune -exec rm -r {} + \
-    && find /opt/streamsink -name "*arrow_flight*" -delete
+    && find /opt/streamsink -name "*arrow_flight*" -delete \
+    && find /opt/streamsink -type f -name "*.so*" -exec strip --strip-unneeded {} +
 
 FROM python:3.12-slim-bookworm
 LABEL org.opencontainers.image.title="streamsink" \
