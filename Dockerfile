@@ -14,7 +14,7 @@ RUN uv pip install --python /opt/streamsink/bin/python --no-deps . \
     && find /opt/streamsink -type d -name tests -prune -exec rm -r {} + \
     && find /opt/streamsink -type d -name include -prune -exec rm -r {} + \
     && find /opt/streamsink -name "*arrow_flight*" -delete \
-    && find /opt/streamsink -type f -name "*.so*" -exec strip --strip-unneeded {} +
+    && find /opt/streamsink -type f -name "*.so*" ! -path "*.libs/*" -exec strip --strip-unneeded {} +
 
 FROM python:3.12-slim-bookworm
 LABEL org.opencontainers.image.title="streamsink" \
