@@ -9,18 +9,19 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 from fastapi import FastAPI
 
 from streamsink import __version__
-from streamsink.observe.metrics import make_registry
+from streamsink.observe.metrics import TaskMetrics, make_registry
 from streamsink.rest.app import RestSettings, make_admin_app, make_app
 from streamsink.rest.console import Console
 from streamsink.rest.listener import Listener, bind
 from streamsink.rest.server import RestServer
 from streamsink.worker.cluster import ClusterId
-from streamsink.worker.standalone import StandaloneHerder
+from streamsink.worker.herder import Herder
 from streamsink.worker.status import State
 from streamsink.worker.validation import Validate
 
@@ -28,7 +29,20 @@ INTERRUPTED = 130
 
 _log = structlog.get_logger("streamsink.worker")
 
-MakeHerder = Callable[[str], StandaloneHerder]
+
+class WorkerHerder(Herder, Protocol):
+    """A herder with the loop that runs its tasks."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop`, then drain every task."""
+        ...
+
+    def task_metrics(self) -> list[TaskMetrics]:
+        """How every task of this worker does."""
+        ...
+
+
+MakeHerder = Callable[[str], WorkerHerder]
 """Makes the herder of the worker of this id; no task may run yet."""
 
 

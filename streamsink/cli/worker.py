@@ -8,9 +8,9 @@ from pathlib import Path
 
 import structlog
 
-from streamsink.cli.serve import serve
+from streamsink.cli.serve import MakeHerder, WorkerHerder, serve
 from streamsink.config.clients import worker_client_properties
-from streamsink.config.files import load_worker
+from streamsink.config.files import WorkerConfig, load_worker
 from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import ConfigError, Problem
 from streamsink.observe.log import configure
@@ -19,6 +19,9 @@ from streamsink.rest.app import RestSettings
 from streamsink.rest.console import Console
 from streamsink.rest.listener import Listener, parse_listeners
 from streamsink.rest.tls import make_context
+from streamsink.worker.child import TaskSpec
+from streamsink.worker.distributed.herder import DistributedHerder
+from streamsink.worker.distributed.settings import read_settings, with_sessions
 from streamsink.worker.folder import FolderWatch
 from streamsink.worker.loggers import LogLevels
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
@@ -33,7 +36,7 @@ _log = structlog.get_logger("streamsink.worker")
 
 
 def run_worker(config: Path | None, connectors: Path | None) -> int:
-    """Run the connectors of a folder until SIGTERM or SIGINT, drain them, and return the exit status.
+    """Run a folder's connectors, or a share of a group's, until SIGTERM or SIGINT, drain them; the exit status.
 
     Raises:
         ConfigError: The worker's configuration, or the folder, can't be used.
@@ -46,25 +49,12 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
     configure(settings.log_level, redactor)
     for warning in settings.warnings:
         _log.warning("worker configuration", warning=warning)
-    if connectors is None:
-        _log.warning("no connectors", hint="name the folder with their files: --connectors DIR")
-
-    levels = LogLevels()
-
-    def make_herder(worker_id: str) -> StandaloneHerder:
-        return StandaloneHerder(
-            FolderWatch(connectors, read_definitions) if connectors else None,
-            plan=make_planner(settings.raw, redactor),
-            supervise=lambda spec: TaskSupervisor(
-                spec,
-                worker_id=worker_id,
-                patience=Patience(drain_s=spec.drain_timeout_ms / 1000 + DRAIN_MARGIN_S),
-                levels=levels.told,
-            ),
-            worker_id=worker_id,
-            plugins=PLUGINS,
-            levels=levels,
+    if settings.distributed and connectors is not None:
+        _log.warning(
+            "the connectors folder is not read", hint="workers of a group.id keep connectors in Kafka: use REST"
         )
+    if connectors is None and not settings.distributed:
+        _log.warning("no connectors", hint="name the folder with their files: --connectors DIR")
 
     kafka = worker_client_properties(resolved).properties
     console = Console(settings.raw, writable=settings.console_writable) if settings.console_enabled else None
@@ -72,7 +62,7 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
     secure = any(listener.secure for listener in (*listeners, *(admin_listeners or ())))
     return serve(
         listeners,
-        make_herder,
+        _maker(settings, resolved, connectors, redactor),
         worker=settings.raw,
         kafka=kafka,
         validate=make_validator(settings.raw, redactor),
@@ -96,6 +86,37 @@ def _listeners(raw: Mapping[str, str]) -> tuple[list[Listener], list[Listener] |
     return listeners, parse_listeners(admin, "admin.listeners") if admin.strip() else []
 
 
+def _maker(
+    settings: WorkerConfig, resolved: Mapping[str, str], connectors: Path | None, redactor: Redactor
+) -> MakeHerder:
+    levels = LogLevels()
+
+    def make_herder(worker_id: str) -> WorkerHerder:
+        def supervise(spec: TaskSpec) -> TaskSupervisor:
+            patience = Patience(drain_s=spec.drain_timeout_ms / 1000 + DRAIN_MARGIN_S)
+            return TaskSupervisor(spec, worker_id=worker_id, patience=patience, levels=levels.told)
+
+        if settings.distributed:
+            return DistributedHerder(
+                read_settings(resolved),
+                plan=make_planner(with_sessions(settings.raw), redactor),
+                supervise=supervise,
+                worker_id=worker_id,
+                plugins=PLUGINS,
+                levels=levels,
+            )
+        return StandaloneHerder(
+            FolderWatch(connectors, read_definitions) if connectors else None,
+            plan=make_planner(settings.raw, redactor),
+            supervise=supervise,
+            worker_id=worker_id,
+            plugins=PLUGINS,
+            levels=levels,
+        )
+
+    return make_herder
+
+
 def _problems(raw: Mapping[str, str], connectors: Path | None) -> list[Problem]:
     """What is wrong beyond the keys themselves, all at once."""
     problems: list[Problem] = []
@@ -113,10 +134,6 @@ def _problems(raw: Mapping[str, str], connectors: Path | None) -> list[Problem]:
             check()
         except ConfigError as error:
             problems += error.problems
-    if raw.get("group.id", "").strip():
-        problems.append(
-            Problem("group.id", "this version does not run distributed; without it, it runs the connectors of a folder")
-        )
-    if connectors is not None and not connectors.is_dir():
+    if not raw.get("group.id", "").strip() and connectors is not None and not connectors.is_dir():
         problems.append(Problem("--connectors", f"{connectors} is no folder: make it, or name another"))
     return problems

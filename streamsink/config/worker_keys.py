@@ -117,9 +117,10 @@ BASIC_KEYS = grouped(
 )
 
 
-def _topic(name: str, what: str) -> tuple[ConfigKey, ...]:
+def _topic(name: str, what: str, ending: str) -> tuple[ConfigKey, ...]:
+    default = f" Empty: the group.id with -{ending}." if ending else ""
     return (
-        ConfigKey(f"{name}.topic", KeyType.STRING, "", f"Compacted topic that keeps {what}.", Importance.HIGH),
+        ConfigKey(f"{name}.topic", KeyType.STRING, "", f"Compacted topic that keeps {what}.{default}", Importance.HIGH),
         ConfigKey(
             f"{name}.replication.factor",
             KeyType.INT,
@@ -134,9 +135,10 @@ def _topic(name: str, what: str) -> tuple[ConfigKey, ...]:
 DISTRIBUTED_KEYS = grouped(
     "Distributed",
     [
-        *_topic("config.storage", "connectors and their states"),
-        *_topic("status.storage", "statuses"),
-        *_topic("offset.storage", "offsets of source connectors"),
+        *_topic("config.storage", "connectors and their states", "configs"),
+        *_topic("status.storage", "statuses", "status"),
+        *_topic("slots.storage", "the slots that tasks are placed in", "slots"),
+        *_topic("offset.storage", "offsets of Kafka Connect's source connectors; without effect", ""),
         ConfigKey(
             "status.storage.partitions",
             KeyType.INT,
@@ -144,6 +146,21 @@ DISTRIBUTED_KEYS = grouped(
             "Partitions of the status topic.",
             Importance.LOW,
             check.between(-1, 1000),
+        ),
+        ConfigKey(
+            "slots.storage.partitions",
+            KeyType.INT,
+            "32",
+            "Slots, where the topic has to be made: more workers than this have nothing to do.",
+            Importance.LOW,
+            check.between(1, 1000),
+        ),
+        ConfigKey(
+            "group.instance.id",
+            KeyType.STRING,
+            "",
+            "A name of this worker's own: its tasks wait for its return, for session.timeout.ms.",
+            Importance.LOW,
         ),
         ConfigKey(
             "offset.storage.partitions",
@@ -157,7 +174,7 @@ DISTRIBUTED_KEYS = grouped(
             "scheduled.rebalance.max.delay.ms",
             KeyType.INT,
             "300000",
-            "How long tasks of a worker that went wait for its return.",
+            "Kafka Connect's key; without effect: see session.timeout.ms and group.instance.id.",
             Importance.LOW,
             check.at_least(0),
         ),
@@ -165,7 +182,7 @@ DISTRIBUTED_KEYS = grouped(
             "session.timeout.ms",
             KeyType.INT,
             "10000",
-            "How long a silent worker counts as there.",
+            "How long a silent worker counts as there, and its tasks' consumers by default.",
             Importance.LOW,
             check.at_least(1),
         ),

@@ -106,6 +106,16 @@ class ConnectorLifecycle:
         return tuple(self._tasks.values())
 
     @property
+    def planned(self) -> tuple[TaskSpec, ...]:
+        """The tasks of its last usable definition, wherever they run."""
+        return self._plan.tasks if self._plan else ()
+
+    @property
+    def planned_ids(self) -> tuple[int, ...]:
+        """Their numbers."""
+        return tuple(spec.task_id for spec in self.planned)
+
+    @property
     def offsets(self) -> OffsetAccess | None:
         """How to reach what it has committed; None where it has never been usable."""
         return self._plan.offsets if self._plan else None

@@ -53,7 +53,6 @@ def test_help_is_there_in_a_blink():
         ("bootstrap.servers: nowhere", "bootstrap.servers"),
         ("listeners: ftp://127.0.0.1:1", "only http and https"),
         ("listeners: https://127.0.0.1:1", "needs a certificate"),
-        ("group.id: us", "does not run distributed"),
         ("a: {b: c}", "worker.yaml"),
         ("sasl.password: ${env:NO_SUCH_VARIABLE}", "NO_SUCH_VARIABLE"),
     ],

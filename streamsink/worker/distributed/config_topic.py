@@ -1,0 +1,51 @@
+"""Which connectors the config topic has, and what they are meant to be: the sum of its records. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from streamsink.config.secrets import mask
+from streamsink.worker.distributed.records import Change, ConnectorConfigured, TargetSet
+from streamsink.worker.folder import Definition
+from streamsink.worker.status import TargetState
+
+
+class ConfigTable:
+    """Told each record in the topic's order; the last one of a key holds, so compaction changes nothing."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, Definition] = {}
+        self._targets: dict[str, TargetState] = {}
+
+    def apply(self, change: Change) -> None:
+        """Take a record in; orders are for those that carry them out."""
+        match change:
+            case ConnectorConfigured(connector, None):
+                self._definitions = {name: kept for name, kept in self._definitions.items() if name != connector}
+            case ConnectorConfigured(connector, config, problem) if config is not None:
+                self._definitions = {**self._definitions, connector: definition_of(connector, config, problem)}
+            case TargetSet(connector, state):
+                self._targets[connector] = state
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        """Every connector's definition, by name. A new mapping whenever it changes."""
+        return self._definitions
+
+    def target(self, connector: str) -> TargetState:
+        """What a connector is meant to be."""
+        return self._targets.get(connector, TargetState.RUNNING)
+
+
+def definition_of(connector: str, config: Mapping[str, str], problem: str = "") -> Definition:
+    """A connector's definition. The same configuration has the same stamp, whichever record it came with."""
+    flat = {**config, "name": connector}
+    return Definition(connector, Path("config topic"), stamp_of(flat), None if problem else flat, mask(flat), problem)
+
+
+def stamp_of(config: Mapping[str, str]) -> str:
+    """What differs where configurations do."""
+    return hashlib.sha256(json.dumps(sorted(config.items())).encode()).hexdigest()[:16]
