@@ -134,15 +134,15 @@ class RequestShape:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = _refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > BODY_BYTES_MAX:
             await _discard(receive, length)
             error = _BodyTooLargeError()
             await error_response(error.status_code, error.detail, {"connection": "close"})(scope, receive, send)
+            return
+        refusal = _refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
             return
         # The server drops the body of an answer to HEAD by itself; it looks at its own scope, hence the copy.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -165,7 +165,8 @@ def _refusal(scope: Scope) -> JSONResponse | None:
     headers = dict(scope["headers"])
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if has_body and scope["method"] in _BODIES and kind and kind != b"application/json":
+    # A body of no kind is refused as well: browsers let any page send those.
+    if has_body and scope["method"] in _BODIES and kind != b"application/json":
         status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         return error_response(status, f"HTTP {status.value} {status.phrase}")
     return None

@@ -45,6 +45,11 @@ class Rest:
 
 
 @pytest.fixture(scope="module")
+def herder(rest):
+    return rest.herder
+
+
+@pytest.fixture(scope="module")
 def rest(tmp_path_factory):
     base = tmp_path_factory.mktemp("worker")
     folder = base / "connectors.d"
@@ -66,6 +71,7 @@ def rest(tmp_path_factory):
     validate = make_validator({"bootstrap.servers": "127.0.0.1:1"}, Redactor())
     server = RestServer(make_app(herder, registry=registry, cluster_id=lambda: None, validate=validate), [bound])
     client = Rest(bound.getsockname()[1])
+    client.herder = herder
     server.start()
     eventually(lambda: herder.task_status("orders", 1) and herder.task_status("orders", 1).state is State.RUNNING)
     eventually(lambda: herder.task_status("orders", 0).state is State.RUNNING)

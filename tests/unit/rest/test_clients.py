@@ -16,6 +16,10 @@ from kafka_connect import KafkaConnect
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
+from streamsink.rest.access import Access
+from streamsink.rest.app import make_admin_app
+from streamsink.rest.listener import bind, parse_listeners
+from streamsink.rest.server import RestServer
 from tests.unit.worker.conftest import eventually
 
 EXAMPLES = int(os.environ.get("STREAMSINK_FUZZ_EXAMPLES", "6"))
@@ -97,6 +101,27 @@ def test_a_malformed_body_is_a_400_and_changes_nothing(rest, body):
         status, answer, _ = rest.ask(method, path, body=body, headers={"Content-Type": "application/json"})
         assert (status, json.loads(answer)["error_code"]) == (400, 400)
     assert rest.ask("GET", "/connectors")[1] == before
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_any_web_page_could_send_is_refused(rest, kind):
+    headers = {} if kind is None else {"Content-Type": kind}
+    body = json.dumps({"name": "x", "config": CONFIG}).encode()
+    assert rest.ask("POST", "/connectors", body=body, headers=headers)[0] == 415
+
+
+def test_loggers_have_an_application_of_their_own_if_wanted(rest, herder):
+    admin = make_admin_app(herder, Access())
+    (listener,) = parse_listeners("http://127.0.0.1:0")
+    bound = bind(listener)
+    server = RestServer(admin, [bound], name="admin")
+    server.start()
+    try:
+        client = type(rest)(bound.getsockname()[1])
+        assert client.json("/admin/loggers")[0] == 200
+        assert client.json("/connectors")[0] == 404
+    finally:
+        server.stop()
 
 
 def hold_to_its_description(operation, url):
