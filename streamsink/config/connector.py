@@ -23,7 +23,10 @@ from streamsink.errors import ConfigError, Problem
 OPEN_PREFIXES = (
     *("consumer.override.", "producer.override.", "admin.override.", OPTION_PREFIX, "transforms.", "predicates."),
     *("key.converter.", "value.converter.", "header.converter.", "errors.", "aws.", "s3.credentials.provider."),
-    *("confluent.",),
+    *(
+        "partitioner.",
+        "confluent.",
+    ),
 )
 """What keys may start with and not be defined; only one that is much like a defined key is warned of."""
 
@@ -39,7 +42,13 @@ FREE_PREFIXES = (
 )
 """Of these, those whose names are made up by others: no defined key is ever meant."""
 
-PLUGIN_PREFIXES = ("key.converter.", "value.converter.", "header.converter.", "s3.credentials.provider.")
+PLUGIN_PREFIXES = (
+    "partitioner.",
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+    "s3.credentials.provider.",
+)
 PLUGIN_CUTOFF = 0.9
 """Plugins name keys after these as they like; only a slip of the pen is taken for a defined key."""
 

@@ -12,7 +12,7 @@ from streamsink.config.sink import (
     SinkConfig,
 )
 
-_UNTIMED = frozenset({PartitionerKind.DEFAULT, PartitionerKind.FIELD})
+_UNTIMED = frozenset({PartitionerKind.DEFAULT, PartitionerKind.FIELD, PartitionerKind.USERS})
 
 
 def guarantee(config: SinkConfig, *, atomic_create: bool | None) -> str:

@@ -8,7 +8,7 @@ import json
 from streamsink.config.sink import ArchiveValue, FormatKind, PartitionerKind, PredicateSpec, SinkConfig
 
 _FIELDS = frozenset({PartitionerKind.FIELD, PartitionerKind.FIELD_TIME})
-_TIMED = frozenset(PartitionerKind) - {PartitionerKind.DEFAULT, PartitionerKind.FIELD}
+_TIMED = frozenset(PartitionerKind) - {PartitionerKind.DEFAULT, PartitionerKind.FIELD, PartitionerKind.USERS}
 
 
 def layout_fingerprint(config: SinkConfig) -> str:
@@ -39,6 +39,8 @@ def _decisive(config: SinkConfig) -> dict[str, object]:
             decisive["schemas"] = [config.schema_compatibility.value, config.value_registry.strategy.value]
     if encoding.kind is FormatKind.RAW:
         decisive["extension"] = encoding.raw_extension
+    if rules.plugin:
+        decisive["plugin"] = [rules.plugin, dict(rules.settings)]
     if rules.kind in _FIELDS:
         decisive["fields"] = list(rules.fields)
     if rules.kind in _TIMED:

@@ -28,7 +28,9 @@ for _store in _STORES:
         f"io.confluent.connect.{_store}.format.bytearray.ByteArrayFormat": FormatKind.RAW,
     }
 
-PARTITIONERS: dict[str, PartitionerKind] = {kind.value: kind for kind in PartitionerKind} | {
+_OWN_PARTITIONERS = ("default", "field", "time", "hourly", "daily", "fieldtime")
+
+PARTITIONERS: dict[str, PartitionerKind] = {name: PartitionerKind(name) for name in _OWN_PARTITIONERS} | {
     f"{_PARTITIONER}DefaultPartitioner": PartitionerKind.DEFAULT,
     f"{_PARTITIONER}FieldPartitioner": PartitionerKind.FIELD,
     f"{_PARTITIONER}TimeBasedPartitioner": PartitionerKind.TIME,

@@ -40,9 +40,7 @@ class PluginType(StrEnum):
 GROUPS = {
     PluginType.TRANSFORMATION: "streamsink.transforms",
     PluginType.PREDICATE: "streamsink.predicates",
-    PluginType.CONVERTER: "streamsink.converters",
     PluginType.PARTITIONER: "streamsink.partitioners",
-    PluginType.FORMAT: "streamsink.formats",
 }
 """Entry points' groups for users' own."""
 

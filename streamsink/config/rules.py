@@ -6,6 +6,7 @@ import re
 
 from streamsink.config import names
 from streamsink.config.definition import Values
+from streamsink.config.plugins import PluginType, find_plugin
 from streamsink.config.sink import (
     ExactlyOnce,
     ExtractorKind,
@@ -18,6 +19,7 @@ from streamsink.config.sink import (
 )
 from streamsink.config.validators import writes_words
 
+_OWN = "partitioner."
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _DAILY_PATH = ("'year'=YYYY", "'month'=MM", "'day'=dd")
@@ -32,6 +34,9 @@ def read_partitioning(values: Values, profile: Profile) -> Partitioning:
     """The partitioner with all it needs."""
     text = values.text("partitioner.class")
     kind = names.find(names.PARTITIONERS, text)
+    plugin, settings = ("", dict[str, str]()) if kind is not None else _users(values, text)
+    if plugin:
+        kind = PartitionerKind.USERS
     if kind is None:
         values.problem("partitioner.class", f"{text!r} is unknown; known are {names.known_short(names.PARTITIONERS)}")
         kind = PartitionerKind.DEFAULT
@@ -60,7 +65,23 @@ def read_partitioning(values: Values, profile: Profile) -> Partitioning:
         extractor=extractor,
         timestamp_field=values.text("timestamp.field").strip(),
         directory_delim=delimiter,
+        plugin=plugin,
+        settings=settings,
     )
+
+
+def _users(values: Values, text: str) -> tuple[str, dict[str, str]]:
+    """A user's own partitioner and its settings, `partitioner.*`; no name where there is none."""
+    plugin = find_plugin(PluginType.PARTITIONER, text)
+    if plugin is None:
+        return "", {}
+    own = {key.removeprefix(_OWN): value for key, value in values.raw.items() if key.startswith(_OWN)}
+    settings = {key: own[key] for key in sorted(own) if f"{_OWN}{key}" not in values.definition}
+    try:
+        plugin.load()(settings)
+    except Exception as error:  # noqa: BLE001 - whatever a user's class does with its settings
+        values.problem("partitioner.class", f"{plugin.name} can't be used: {error}")
+    return plugin.name, settings
 
 
 def _path(values: Values, kind: PartitionerKind, delimiter: str) -> tuple[str, int]:

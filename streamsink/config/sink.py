@@ -60,7 +60,7 @@ class NullValues(StrEnum):
 
 
 class PartitionerKind(StrEnum):
-    """Short names of Confluent's partitioners, and of ours that joins field and time."""
+    """Short names of Confluent's partitioners, of ours that joins field and time, and what stands for a user's own."""
 
     DEFAULT = "default"
     FIELD = "field"
@@ -68,6 +68,7 @@ class PartitionerKind(StrEnum):
     HOURLY = "hourly"
     DAILY = "daily"
     FIELD_TIME = "fieldtime"
+    USERS = "users"
 
 
 class ExtractorKind(StrEnum):
@@ -166,6 +167,8 @@ class Partitioning:
     extractor: ExtractorKind = ExtractorKind.RECORD
     timestamp_field: str = "timestamp"
     directory_delim: str = "/"
+    plugin: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

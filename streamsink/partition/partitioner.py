@@ -17,6 +17,7 @@ from streamsink.partition.fields import field_texts
 from streamsink.partition.pattern import Pattern, PatternError
 from streamsink.partition.protocol import Partitioner
 from streamsink.partition.times import field_times, record_times
+from streamsink.partition.users import UsersPartitioner
 from streamsink.record import ENVELOPE, DecodedSlice
 
 _TIMED = {PartitionerKind.TIME, PartitionerKind.HOURLY, PartitionerKind.DAILY, PartitionerKind.FIELD_TIME}
@@ -38,10 +39,13 @@ def make_partitioner(config: SinkConfig) -> Partitioner:
         ConfigError: A zone, pattern, duration or list of fields can't be used.
     """
     rules = config.partitioning
+    if rules.kind is PartitionerKind.USERS:
+        return UsersPartitioner(rules)
     problems: list[Problem] = []
     if rules.kind in _BY_FIELD and not rules.fields:
         problems.append(Problem("partition.field.name", "names no field"))
-    if config.value_converter in {Converter.BYTES, Converter.STRING}:
+    reshaped = any("value" in one.writes for one in config.transforms)
+    if config.value_converter in {Converter.BYTES, Converter.STRING} and not reshaped:
         problems += _fieldless(config)
     clock = _path_clock(rules, problems) if rules.kind in _TIMED else None
     if problems:

@@ -158,7 +158,8 @@ def no_ids(_topics: Iterable[str]) -> Mapping[str, str]:
 
 
 def _looks_at_the_clock(config: SinkConfig) -> bool:
-    timed = config.partitioning.kind not in {PartitionerKind.DEFAULT, PartitionerKind.FIELD}
+    untimed = {PartitionerKind.DEFAULT, PartitionerKind.FIELD, PartitionerKind.USERS}
+    timed = config.partitioning.kind not in untimed
     return timed and config.partitioning.extractor is ExtractorKind.WALLCLOCK
 
 

@@ -20,7 +20,7 @@ DAY_MS = 86_400_000
 
 def chain_of(*steps, **more):
     """Configuration keys of these transforms: (type, settings) each, a predicate as `predicate=(type, settings)`."""
-    raw = {"transforms": ",".join(f"t{number}" for number in range(len(steps)))}
+    raw = {"transforms": ",".join(f"t{number}" for number in range(len(steps)))} if steps else {}
     for number, (kind, settings) in enumerate(steps):
         raw[f"transforms.t{number}.type"] = kind
         for key, value in settings.items():

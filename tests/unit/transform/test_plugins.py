@@ -9,9 +9,22 @@ from pathlib import Path
 import pytest
 
 from streamsink.config.connector import validate_sink
+from streamsink.config.layout import layout_fingerprint
 from streamsink.config.plugins import all_plugins
-from tests.unit.transform.conftest import BASE, WORKER, chain_of
+from streamsink.partition.partitioner import make_partitioner
+from streamsink.sink.lanes import LaneSorter
+from tests.unit.transform.conftest import BASE, WORKER, chain_of, raw_slice
 
+PARTITIONER = """
+import pyarrow.compute as pc
+
+class Initial:
+    def __init__(self, settings):
+        self.field = settings["field"]
+
+    def encode(self, rows):
+        return pc.binary_join_element_wise("by", pc.utf8_slice_codeunits(rows.rows.column(self.field), 0, 2), "/")
+"""
 README = Path(__file__).parents[3] / "README.md"
 
 
@@ -29,7 +42,9 @@ def package(tmp_path, monkeypatch):
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.2\n")
     (about / "entry_points.txt").write_text(
         f"[{points[1]}]\n{points[2]} = {points[3]}\nBroken = my_package.nothing:X\n"
+        "[streamsink.partitioners]\nInitial = my_package.initial:Initial\n"
     )
+    (tmp_path / "my_package" / "initial.py").write_text(PARTITIONER)
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
@@ -60,3 +75,14 @@ def test_what_a_users_class_gives_back_is_checked(pipeline, monkeypatch):
     redact = importlib.import_module("my_package.redact").Redact
     monkeypatch.setattr(redact, "apply", lambda self, rows: rows.taken([0] * len(rows) + [0]))
     assert [bad.offset for bad in run([b'{"a":"x"}']).bad] == [100]
+
+
+def test_a_partitioner_of_ones_own_makes_safe_folders_and_is_in_the_layout(pipeline):
+    run = pipeline(partitioner__class="Initial", partitioner__field="name")
+    sorter = LaneSorter(run.decoder, make_partitioner(run.config), with_times=False)
+    polled, _ = sorter.sort(raw_slice([b'{"name":"ann"}', b'{"name":"../x"}', b'{"name":"anton"}']), now_ms=0)
+    assert {one.lane.key: one.offsets.tolist() for one in polled.runs} == {"by/an": [100, 102], "by/%2E%2E": [101]}
+    other = pipeline(partitioner__class="Initial", partitioner__field="other").config
+    assert layout_fingerprint(run.config) != layout_fingerprint(other)
+    refused = validate_sink(BASE | {"partitioner.class": "Initial"}, WORKER).problems
+    assert [one.key for one in refused] == ["partitioner.class"]
