@@ -12,7 +12,8 @@ from streamsink.upload.local import LocalStore
 from tests.faust.workers import FaustWorker
 from tests.servers.archive_reader import archived_records
 
-KILLS = int(os.environ.get("STREAMSINK_FAUST_KILLS", "3"))
+KILLS = int(os.environ.get("STREAMSINK_FAUST_KILLS", "2"))
+CONCURRENCY = [int(number) for number in os.environ.get("STREAMSINK_FAUST_CONCURRENCY", "3").split(",")]
 PARTITIONS = 4
 
 
@@ -59,7 +60,7 @@ def check_nothing_is_missing(kafka, group, orders, store):
     return committed
 
 
-@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("concurrency", CONCURRENCY)
 def test_no_result_of_a_committed_offset_is_missing_whatever_dies(kafka, unique, tmp_path, concurrency):
     dice = random.Random(concurrency)
     topic = kafka.create_topic(f"orders-{unique}", PARTITIONS)
