@@ -7,6 +7,7 @@ A result's archived offset is its message's, times `results_max`, plus its numbe
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from streamsink.faust.rows import Gathered, Row, headers_of
 from streamsink.observe.snapshot import ClientSnapshot
 from streamsink.record import RawSlice, TopicPartition
 
-GATHER_S = 0.05
+GATHER_S = 0.25
 """Results are gathered for so long before they become a slice: Arrow is quick with many rows and slow with one."""
+POLL_S = 0.05
 
 _Done = Callable[[Mapping[TopicPartition, CommittedOffset], Exception | None], None]
 
@@ -74,6 +76,7 @@ class HeldConsumer:
         self._poll_records_max = poll_records_max
         self._incoming: deque[Held | Loose | Forgotten | Drain] = deque()
         self._wake = threading.Event()
+        self._gather_at_s = 0.0
         self._names: dict[TP, TopicPartition] = {}
         self._sources: dict[TopicPartition, TP] = {}
         self._ends: dict[TopicPartition, int] = {}
@@ -86,11 +89,14 @@ class HeldConsumer:
         """How many messages the task has not taken yet."""
         return len(self._incoming)
 
-    def put(self, item: Held | Loose | Forgotten | Drain) -> None:
+    def put(self, item: Held | Loose | Forgotten) -> None:
         """Called by the app's loop."""
         self._incoming.append(item)
-        if isinstance(item, Drain):
-            self._wake.set()
+
+    def drain(self, done: Callable[[bool], None]) -> None:
+        """Called by the app's loop: store everything that was put, then say whether that was done."""
+        self._incoming.append(Drain(done))
+        self._wake.set()
 
     def wake(self) -> None:
         """Let a waiting poll return."""
@@ -101,8 +107,11 @@ class HeldConsumer:
         committed, self._committed = self._committed, []
         for offsets, done in committed:
             done(offsets, None)
-        self._wake.wait(min(timeout_s, GATHER_S))
+        awoken = self._wake.wait(min(timeout_s, POLL_S))
         self._wake.clear()
+        if not awoken and time.monotonic() < self._gather_at_s and len(self._incoming) < self._poll_records_max:
+            return [], []
+        self._gather_at_s = time.monotonic() + GATHER_S
         return self._slices(), []
 
     def _slices(self) -> list[RawSlice]:

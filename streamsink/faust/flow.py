@@ -16,9 +16,9 @@ import structlog
 from faust.types import TP, AppT, Message
 
 from streamsink.config.sink import SinkConfig
-from streamsink.faust.consumer import Drain, Forgotten, HeldConsumer, Loose
+from streamsink.faust.consumer import Forgotten, HeldConsumer, Loose
 from streamsink.faust.engine import Engine
-from streamsink.faust.holds import Held, Holds
+from streamsink.faust.holds import Holds
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.record import TopicPartition
 
@@ -63,10 +63,10 @@ class Flow:
         self.app = app
         self.config = config
         self.failure: BaseException | None = None
-        self.holds = Holds(hand_over=self._hand_over, forget=self._forget, given_up=self.forget, release=self._ack)
         self._consumer = HeldConsumer(
             archived, results_max=results_max, release=self._stored, poll_records_max=config.poll_records_max
         )
+        self.holds = Holds(hand_over=self._consumer.put, forget=self._forget, given_up=self.forget, release=self._ack)
         self._held_bytes_max = held_bytes_max
         self._drain_s = config.drain_timeout_ms / 1000
         self._engine: Engine | None = None
@@ -142,7 +142,7 @@ class Flow:
             if not stored.done():
                 stored.set_result(clean)
 
-        self._consumer.put(Drain(lambda clean: self._call(done, clean)))
+        self._consumer.drain(lambda clean: self._call(done, clean))
         try:
             return await asyncio.wait_for(stored, self._drain_s + SLACK_S)
         except TimeoutError:
@@ -168,10 +168,6 @@ class Flow:
     def forget(self, message: Message) -> None:
         """A message that was given up: Faust must not wait for it, whoever still refers to it."""
         self.app.consumer.unacked.discard(message)
-
-    def _hand_over(self, held: Held) -> None:
-        if self.failure is None:
-            self._consumer.put(held)
 
     def _forget(self, tp: TP) -> None:
         self._consumer.put(Forgotten(tp))

@@ -35,7 +35,7 @@ def as_json(value: Any) -> bytes | None:
     if value is None:
         return None
     try:
-        return orjson.dumps(value, _plain, orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(value.asdict() if isinstance(value, Record) else value, _plain, orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
         return _big_numbers(value, error)
 

@@ -17,7 +17,7 @@ NO_TIME = 0
 Headers = Sequence[tuple[str, bytes | None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
     """One result, with what its message says of itself."""
 
@@ -39,12 +39,13 @@ class Gathered:
     def as_slice(self, name: TopicPartition) -> RawSlice:
         """As the task takes it."""
         rows = self.rows
-        times_ms = [None if row.timestamp_s is None else round(row.timestamp_s * 1000) for row in rows]
-        types = [NO_TIME if row.timestamp_s is None else CREATE_TIME for row in rows]
+        times_s = np.array([row.timestamp_s for row in rows], np.float64)  # None is NaN
+        unknown = np.isnan(times_s)
+        times_ms = np.where(unknown, 0, np.rint(times_s * 1000)).astype(np.int64)
         columns = [
-            pa.array(np.fromiter((row.offset for row in rows), np.int64, len(rows))),
-            pa.array(times_ms, pa.int64()).cast(TIMESTAMP_TYPE),
-            pa.array(types, pa.int8()),
+            pa.array(np.fromiter([row.offset for row in rows], np.int64, len(rows))),
+            pa.array(times_ms, pa.int64(), mask=unknown).cast(TIMESTAMP_TYPE),
+            pa.array(np.where(unknown, NO_TIME, CREATE_TIME).astype(np.int8)),
             pa.array([row.key for row in rows], pa.binary()),
             pa.array([row.value for row in rows], pa.binary()),
             pa.array([row.headers for row in rows], RAW_SCHEMA.field("headers").type),

@@ -40,11 +40,10 @@ log = structlog.get_logger("streamsink.faust")
 
 
 @dataclass(frozen=True, slots=True)
-class _At:
-    """What a stream of an agent of ours is at; `held` is None where its message is not held (any more)."""
+class _NotHeld:
+    """What a stream of an agent of ours is at, where that message is not held, or not any more."""
 
     topic: str
-    held: Held | None
     unbound: bool
 
 
@@ -96,7 +95,7 @@ class ArchiveSink(Sensor):
         self._results_max = results_max
         self._topics: frozenset[str] = frozenset()
         self._agents: frozenset[AgentT[Any]] = frozenset()
-        self._at: ContextVar[_At | None] = ContextVar(f"streamsink-{id(self)}", default=None)
+        self._at: ContextVar[Held | _NotHeld | None] = ContextVar(f"streamsink-{id(self)}", default=None)
         self._flow = Flow(app, self.config, self._archived, results_max=results_max, held_bytes_max=held_bytes_max)
         self._holds = self._flow.holds
         self._number = uuid.uuid4().int >> 97
@@ -117,7 +116,8 @@ class ArchiveSink(Sensor):
         Raises:
             TerminalError: It can't be archived; the app stops, and the message is not committed.
         """
-        await self.maybe_start()
+        if not self.started:
+            await self.start()
         if self._flow.failure is not None:
             raise TerminalError(f"the archive has failed: {self._flow.failure}", hint="see the log for its first error")
         try:
@@ -150,25 +150,25 @@ class ArchiveSink(Sensor):
                 "a result of an agent that acknowledges by hand, with take() or noack(), can't be archived",
                 hint="iterate over the stream itself, and yield for each event",
             )
-        if at.held is None:
+        if isinstance(at, _NotHeld):
             if at.topic not in self._topics:
                 raise TerminalError(
                     f"results of {at.topic} can't be archived, since its messages are not held",
                     hint=f"give ArchiveSink topics=[{at.topic!r}]",
                 )
             return
-        if at.held.done:
+        if at.done:
             raise TerminalError(
                 "a result came after its message had been acknowledged",
                 hint="archive results in the agent itself, not in a task that it starts",
             )
-        if len(at.held.results) >= self._results_max:
+        if len(at.results) >= self._results_max:
             raise TerminalError(
                 f"an agent yielded more than {self._results_max} result(s) for one message",
                 hint="give ArchiveSink a larger results_max, in a new archive, since it decides the archived offsets",
             )
-        if at.held.message is not None:
-            at.held.results.append(data)
+        if at.message is not None:
+            at.results.append(data)
 
     def _add_loose(self, data: bytes | None) -> None:
         event = current_event()
@@ -189,7 +189,7 @@ class ArchiveSink(Sensor):
             return  # never acknowledged, so never committed, nor anything after it
         held = self._holds.hold(message)
         await self._deliver(message)
-        if not held.entered:
+        if message.refcount == 1 and not held.entered:
             # Nobody could decode it, or nobody listens.
             self._holds.settle(held)
 
@@ -198,11 +198,12 @@ class ArchiveSink(Sensor):
         if current_agent() not in self._agents:
             return None
         held = self._holds.find(event.message)
-        unbound = not stream.enable_acks
-        self._at.set(_At(event.message.topic, held, unbound))
-        if held is not None:
-            held.unbound = unbound
-            self._holds.enter(held)
+        if held is None:
+            self._at.set(_NotHeld(event.message.topic, not stream.enable_acks))
+            return None
+        held.unbound = not stream.enable_acks
+        self._at.set(held)
+        self._holds.enter(held)
         return held
 
     def on_stream_event_out(

@@ -25,6 +25,7 @@ app = faust.App(
     topic_disable_leader=True,
 )
 orders = app.topic(os.environ["TOPIC"], value_type=Order)
+concurrency = int(os.environ.get("CONCURRENCY", "1"))
 archive = ArchiveSink(app, os.environ["ARCHIVE"], {"rotate.age.ms": 600, "flush.size": 300}, topic="results")
 
 
@@ -32,12 +33,12 @@ class RefusedError(Exception):
     """What the agent raises for some orders."""
 
 
-@app.agent(orders, sink=[archive], concurrency=int(os.environ.get("CONCURRENCY", "1")))
+@app.agent(orders, sink=[archive], concurrency=concurrency)
 async def enrich(stream):
     async for order in stream:
         if order.id % 10 == 0:
             continue
-        if order.id % 1009 == 0:
+        if concurrency == 1 and order.id % 1009 == 0:
             raise RefusedError(order.id)
         if order.id % 50 == 1:
             await asyncio.sleep(0.02)
