@@ -230,7 +230,7 @@ def _bad(
     given: pa.RecordBatch, decoded: DecodedSlice, row: int, stage: str, error: str, error_class: str, executing: str
 ) -> BadRecord:
     """One row as it came, with what is wrong with it."""
-    record = given.slice(row, 1).to_pylist()[0]
+    record = {name: given.column(name)[row].as_py() for name in ("offset", "key", "value", "headers")}
     stamp = given.column("timestamp")[row]
     return BadRecord(
         topic_partition=decoded.topic_partition,

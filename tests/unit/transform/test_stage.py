@@ -29,6 +29,12 @@ def test_one_bad_record_neither_drops_nor_stops_the_good_ones(pipeline):
     assert decoded.bad[-1].executing == "org.apache.kafka.connect.transforms.Cast$Value"
 
 
+def test_a_bad_record_of_an_absurd_time_is_put_aside_like_any_other(pipeline):
+    decoded = pipeline(CAST, errors__tolerance="all")([b'{"n":"x"}', b'{"n":"2"}'], times=[2**62, 2**62])
+    assert [bad.timestamp_ms for bad in decoded.bad] == [2**62]
+    assert decoded.offsets.to_pylist() == [101]
+
+
 def test_without_tolerance_the_first_bad_record_is_named(pipeline):
     with pytest.raises(DecodeError, match=r"TRANSFORMATION: logs-3@101: transform t0: 'x' is no whole number"):
         pipeline(CAST)([b'{"n":"1"}', b'{"n":"x"}'])
