@@ -29,7 +29,7 @@ from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.topics import read_topic
 from tests.servers.worker import WorkerServer, wait_until
 
-AWAY_S = float(os.environ.get("STREAMSINK_TEST_REGISTRY_AWAY_S", "4"))
+AWAY_S = float(os.environ.get("STREAMSINK_TEST_REGISTRY_AWAY_S", "3"))
 
 ORDER = {
     "type": "record",
@@ -72,6 +72,15 @@ def worker(kafka, tmp_path):
         server.kill()
 
 
+@pytest.fixture(scope="module")
+def second(tmp_path_factory):
+    """Another registry."""
+    server = RegistryServer(tmp_path_factory.mktemp("second"))
+    server.start()
+    yield server
+    server.stop()
+
+
 def at_end(kafka, name, topic):
     ends = {partition: end for partition, end in kafka.end_offsets(topic).items() if end}
     return {partition: at for partition, (at, _) in kafka.committed(f"connect-{name}", topic).items() if at} == ends
@@ -84,7 +93,7 @@ def archive(kafka, worker, registry, topic, folder, converter="avro", **keys):
         "archive.url": folder.as_uri(),
         "value.converter": converter,
         "value.converter.schema.registry.url": registry.url,
-        "rotate.age.ms": "1000",
+        "rotate.age.ms": "500",
         "exactly.once": "required",
     }
     worker.connector(folder.name, settings | {key.replace("__", "."): value for key, value in keys.items()})
@@ -297,7 +306,7 @@ def test_json_schema_values_become_columns_and_keep_their_bytes(kafka, registry,
 
 @pytest.mark.parametrize("value", ["raw", "columns", "both"])
 def test_a_replay_brings_the_original_bytes_and_another_registrys_ids_if_asked(
-    kafka, registry, worker, unique, tmp_path, value
+    kafka, registry, second, worker, unique, tmp_path, value
 ):
     kafka.create_topic(unique, 1)
     send_orders(kafka, registry, unique, 120)
@@ -310,15 +319,10 @@ def test_a_replay_brings_the_original_bytes_and_another_registrys_ids_if_asked(
     assert [record[3:5] for record in read_topic(kafka, again)[0]] == wanted
     if value == "raw":
         return
-    second = RegistryServer(tmp_path / "second")
-    second.start()
-    try:
-        second.register("unrelated", '"string"')
-        assert run([*replay, other, "--register-schemas", second.url]) == 0
-        with SchemaRegistryClient({"url": second.url}) as client:
-            found = client.get_latest_version(f"{other}-value")
-    finally:
-        second.stop()
+    second.register(f"unrelated-{value}", f'{{"type": "enum", "name": "E{value}", "symbols": []}}')
+    assert run([*replay, other, "--register-schemas", second.url]) == 0
+    with SchemaRegistryClient({"url": second.url}) as client:
+        found = client.get_latest_version(f"{other}-value")
     ids = {int.from_bytes(record[4][1:5], "big") for record in read_topic(kafka, other)[0]}
     assert ids == {found.schema_id}
     assert [record[4][5:] for record in read_topic(kafka, other)[0]] == [value[5:] for _, value in wanted]
