@@ -105,7 +105,12 @@ class Sender:
             return {}
         group, asked = self._group, [TopicPartition(self._topic, number) for number in range(partitions)]
         found: list[TopicPartition] = []
-        self._retry(lambda: found.extend(group.committed(asked, timeout=20)), "the position can't be read")
+        try:
+            self._retry(lambda: found.extend(group.committed(asked, timeout=20)), "the position can't be read")
+        except TransientError as error:
+            # A client that may not see the group waits for its coordinator until its time is up.
+            hint = f"is the broker up, and may the client use group {self._resume_id}?"
+            raise TransientError(error.message, hint=hint) from error
         return {at.partition: at.metadata or "" for at in found if at.offset >= 0}
 
     def send(self, records: pa.RecordBatch, partition: int, *, marked: Callable[[int], None] | None = None) -> None:
@@ -239,8 +244,15 @@ class Sender:
                 self._failures.append(error)
 
     def _check(self) -> None:
-        if self._failures:
-            raise explain(self._failures[0], f"{self._failed} records were not taken by {self._topic}")
+        if not self._failures:
+            return
+        if self._transactional and self._failures[0].code() in _PURGED:
+            # The transaction failed and took its records along; it knows why.
+            try:
+                self._producer.commit_transaction(TRANSACTION_TIMEOUT_S)
+            except KafkaException as error:
+                raise explain(error, f"records can't be sent to {self._topic}") from error
+        raise explain(self._failures[0], f"{self._failed} records were not taken by {self._topic}")
 
     def _transact(self, step: Callable[[], object], what: str) -> None:
         try:
@@ -265,6 +277,7 @@ class Sender:
                 return
 
 
+_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
 _MAY_PASS = frozenset(
     {
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,

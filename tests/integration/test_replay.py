@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 import uuid
 
 import orjson
@@ -25,8 +24,8 @@ json_values = st.one_of(st.none(), documents.map(orjson.dumps), documents.map(la
 
 def records(values):
     headers = st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=8), some_bytes), max_size=4)
-    # librdkafka takes 0 for no time.
-    times = st.integers(1, 4_000_000_000_000)
+    # librdkafka takes 0 for no time, and brokers refuse times to come.
+    times = st.integers(1, 1_700_000_000_000)
     return st.lists(
         st.tuples(st.integers(0, PARTITIONS - 1), some_bytes, values, headers, times), min_size=60, max_size=300
     )
@@ -56,9 +55,7 @@ def round_trip(kafka, place, made, **config):
     topic = f"round-{uuid.uuid4().hex[:12]}"
     kafka.create_topic(topic, PARTITIONS)
     produce(kafka, topic, made)
-    # An end may be told a moment after the records were acknowledged.
-    while sum(kafka.end_offsets(topic).values()) < len(made):
-        time.sleep(0.02)
+    assert sum(kafka.end_offsets(topic).values()) == len(made)
     archive_topic(kafka, topic, url, options=options, flush_size="40", **config)
     words = ["replay", f"{url}/topics", "--topic", topic, "--to", f"{topic}-new", "--create-topic"]
     words += [word for key, value in options.items() for word in ("--option", f"{key}={value}")]

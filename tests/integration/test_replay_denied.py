@@ -29,8 +29,12 @@ def guarded(tmp_path_factory):
 
 
 def deny(kafka, kind, name, operation):
-    rule = AclBinding(kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", operation, AclPermissionType.DENY)
-    for future in kafka.admin.create_acls([rule]).values():
+    """Deny one operation; the others need to be allowed once there is any rule."""
+    rules = [
+        AclBinding(kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", what, permission)
+        for what, permission in ((AclOperation.ALL, AclPermissionType.ALLOW), (operation, AclPermissionType.DENY))
+    ]
+    for future in kafka.admin.create_acls(rules).values():
         future.result(30)
 
 
