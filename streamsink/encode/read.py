@@ -22,7 +22,7 @@ from streamsink.record import ENVELOPE
 Data: TypeAlias = bytes | memoryview | pa.NativeFile
 """An object's bytes: all of them in memory, or a file that is read from its start, wherever it stands."""
 
-BATCH_ROWS = 16_384
+BATCH_ROWS = 8192
 BUFFER_BYTES = 1024 * 1024
 
 TAIL_BYTES = 64 * 1024

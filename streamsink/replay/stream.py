@@ -27,6 +27,8 @@ from streamsink.replay.plan import Candidate, PartitionPlan, Position, Selection
 AHEAD = 2
 """Batches that wait, decoded."""
 IDLE_S = 1.0
+RELEASE_BATCHES = 4
+"""Arrow's allocator keeps what was freed, some tens of MB, unless it is asked not to."""
 
 Where = Callable[[pa.RecordBatch], pa.BooleanArray]
 """Says for each row whether the predicate holds; never null."""
@@ -134,7 +136,9 @@ class PartitionStream:
         columns = rowwise.wanted_columns(reader.schema(), self._selection)
         check = _RangeCheck(candidate)
         start = self._plan.start
-        for rows in reader.batches(columns):
+        for number, rows in enumerate(reader.batches(columns)):
+            if number % RELEASE_BATCHES == 0:
+                pa.default_memory_pool().release_unused()
             kind = rowwise.kind_of(rows.schema)
             bare = kind is rowwise.Kind.FOREIGN and rows.num_columns == 1
             self._reading.encoded_anew |= kind in {rowwise.Kind.COLUMNS, rowwise.Kind.FOREIGN} and not bare
