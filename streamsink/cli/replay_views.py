@@ -82,7 +82,8 @@ def print_report(done: ReplayReport) -> None:
     if done.stopped and done.resume_id:
         print(f"go on with --resume-id {done.resume_id}")
     if done.encoded_anew:
-        print("the archive keeps columns only: values were encoded anew, as JSON, equal in meaning, not in bytes")
+        said = "values were encoded anew, as JSON or by their registry's schema"
+        print(f"the archive keeps columns only: {said}, equal in meaning, perhaps not in bytes")
     if done.timestamps_moved:
         moved = f"{done.timestamps_moved:,} records of 1970-01-01T00:00:00.000"
         print(f"{moved} are a millisecond later: librdkafka takes a time of 0 for none")
