@@ -163,7 +163,7 @@ def main() -> int:
                 )
         finally:
             kafka.stop()
-    return 0
+    return replay.main(log_records(20_000), RECORDS)
 
 
 if __name__ == "__main__":
