@@ -28,7 +28,7 @@ S3_OPTIONS = {
     "role_arn": "role_arn",
     "role_session_name": "role_session_name",
     "web_identity_token_file": "web_identity_token_file",
-    "sts_endpoint": "sts_endpoint",
+    "sts_endpoint": "endpoint_url_sts",
     "server_side_encryption": "server_side_encryption",
     "sse_kms_key_id": "sse_kms_key_id",
     "sse_customer_key": "sse_customer_key_base64",

@@ -2,11 +2,12 @@
 
 import hashlib
 import socket
+import threading
 import time
 
 import pytest
 
-from streamsink.errors import ConfigError, TerminalError, TransientError
+from streamsink.errors import ConfigError, StreamsinkError, TerminalError, TransientError
 from streamsink.testing.http_faults import CONFLICT, LOSE_REPLY, Fault, FaultProxy
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.manifest import write_manifest
@@ -238,3 +239,84 @@ def test_rclones_md5_and_our_hash_lie_on_the_object(store):
     assert metadata["streamsink-sha256"] == hashlib.sha256(b"ours").hexdigest()
     assert metadata["streamsink-last-offset"] == "9"
     assert metadata["md5chksum"].endswith("==")
+
+
+def put_headers(proxy):
+    put = next(one for one in proxy.requests if one.method == "PUT")
+    return {key.lower(): value for key, value in put.headers.items()}
+
+
+def test_class_and_tags_are_asked_for_and_signed(seaweedfs, proxy, unique):
+    said = {"storage_class": "STANDARD_IA", "tags": "team=logs&kept=7%20years"}
+    store = open_store(seaweedfs.url(unique), {**seaweedfs.options, "endpoint": proxy.endpoint, **said})
+    store.create("a", b"x", {"streamsink-writer": "w"})
+    headers = put_headers(proxy)
+    assert headers["x-amz-storage-class"] == "STANDARD_IA"
+    assert sorted(headers["x-amz-tagging"].replace("+", "%20").split("&")) == ["kept=7%20years", "team=logs"]
+    assert {"x-amz-storage-class", "x-amz-tagging"} <= signed(headers)
+    assert store.get("a") == b"x"
+    assert store.head("a").metadata == {"streamsink-writer": "w"}
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ({"server_side_encryption": "AES256"}, {"x-amz-server-side-encryption": "AES256"}),
+        (
+            {"server_side_encryption": "aws:kms", "sse_kms_key_id": "key-1", "sse_bucket_key": "true"},
+            {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": "key-1",
+                "x-amz-server-side-encryption-bucket-key-enabled": "true",
+            },
+        ),
+    ],
+)
+def test_encryption_is_asked_for_and_signed(seaweedfs, proxy, unique, said, wanted):
+    # SeaweedFS has no keys here, so that the request alone is looked at.
+    store = open_store(seaweedfs.url(unique), {**seaweedfs.options, "endpoint": proxy.endpoint, **said})
+    proxy.fail("PUT", Fault(403, "AccessDenied", message="no such key"))
+    with pytest.raises(TerminalError, match="no such key"):
+        store.create("a", b"x", {})
+    headers = put_headers(proxy)
+    assert wanted.items() <= headers.items()
+    assert set(wanted) <= signed(headers)
+
+
+def test_requests_go_through_the_http_proxy(seaweedfs, proxy, unique):
+    store = open_store(seaweedfs.url(unique), {**seaweedfs.options, "proxy_url": proxy.endpoint})
+    store.create("a", b"x", {})
+    assert [method for method, _ in proxy.seen] == ["PUT"]
+
+
+def signed(headers):
+    return set(headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";"))
+
+
+def test_a_role_is_asked_for_by_web_identity_and_over_tls_only(seaweedfs, unique, tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "token").write_text("a-web-identity")
+    first_bytes = []
+    with socket.create_server(("127.0.0.1", 0)) as service:
+
+        def hear():
+            for _ in range(3):
+                connection, _ = service.accept()
+                with connection:
+                    first_bytes.append(connection.recv(1))
+
+        thread = threading.Thread(target=hear, daemon=True)
+        thread.start()
+        options = {
+            "endpoint": seaweedfs.endpoint,
+            "region": "us-east-1",
+            "role_arn": "arn:aws:iam::1:role/archive",
+            "web_identity_token_file": str(tmp_path / "token"),
+            "sts_endpoint": f"https://127.0.0.1:{service.getsockname()[1]}",
+            "timeout_s": "2",
+        }
+        with pytest.raises(StreamsinkError) as failed:
+            open_store(seaweedfs.url(unique), options).create("a", b"x", {})
+    assert set(first_bytes) == {b"\x16"}
+    assert "a-web-identity" not in str(failed.value)

@@ -66,3 +66,44 @@ def test_stores_in_memory_of_one_name_see_the_same_objects(unique):
     open_store(f"memory://{unique}", {}).create("a", b"x", {})
     assert open_store(f"memory://{unique}", {}).get("a") == b"x"
     assert open_store(f"memory://{unique}-other", {}).head("a") is None
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "told"),
+    [
+        ({"acl": "private"}, "acl", "bucket policy"),
+        ({"external_id": "x"}, "external_id", "web identity"),
+        ({"role_arn": "arn:aws:iam::1:role/r"}, "role_arn", "web_identity_token_file"),
+        ({"web_identity_token_file": "/t"}, "web_identity_token_file", "role_arn"),
+        ({"server_side_encryption": "AES"}, "server_side_encryption", "AES256"),
+        ({"sse_kms_key_id": "k"}, "sse_kms_key_id", "aws:kms"),
+        ({"sse_customer_key": "k"}, "sse_customer_key", "sse-c"),
+        ({"tags": "a"}, "tags", "key=value"),
+        ({"proxy_url": "localhost:3128"}, "proxy_url", "http://host:port"),
+        ({"ca_certificate_path": "/no/such/file"}, "ca_certificate_path", "can't be read"),
+    ],
+)
+def test_what_s3_cannot_do_is_refused_and_says_what_to_do_instead(monkeypatch, options, key, told):
+    for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError) as refused:
+        open_store("s3://bucket", {"region": "eu-central-1", **options})
+    assert [problem.key for problem in refused.value.problems] == [f"archive.option.{key}"]
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "key"),
+    [
+        ("webdav+https://", {}, "archive.url"),
+        ("webdav+https://host/x", {"password": "p"}, "archive.option.username"),
+        ("webdav+https://host/x", {"username": "u", "token": "t"}, "archive.option.token"),
+        ("webdav+https://host/x", {"create": "copy"}, "archive.option.create"),
+        ("webdav+https://host/x", {"timeout_s": "0"}, "archive.option.timeout_s"),
+        ("webdav+https://host/x", {"user": "u"}, "archive.option.user"),
+    ],
+)
+def test_a_webdav_store_that_cannot_be_is_refused(url, options, key):
+    with pytest.raises(ConfigError) as refused:
+        open_store(url, options)
+    assert [problem.key for problem in refused.value.problems] == [key]
