@@ -16,6 +16,7 @@ from streamsink.config.flat import FlatMapError, parse_properties
 from streamsink.config.java_clients import jaas_options
 from streamsink.config.profiles import CLASSES
 from streamsink.config.store_keys import OPTIONS
+from streamsink.config.store_keys import PREFIX as OPTION_PREFIX
 from streamsink.config.worker_keys import WORKER_KEYS
 from streamsink.errors import ConfigError, Problem
 
@@ -29,6 +30,7 @@ _JAAS_SECRETS = frozenset({"password", "clientsecret", "secret"})
 
 _DEFINED = [*(key for one in CLASSES for key in one.definition), *(key for keys in OPTIONS.values() for key in keys)]
 _SECRET_KEYS = frozenset(key.name for key in (*_DEFINED, *WORKER_KEYS) if key.type is KeyType.PASSWORD)
+_OPTION_KEYS = frozenset(key.name for keys in OPTIONS.values() for key in keys)
 _SECRET_ENDINGS = re.compile(
     r"(^|[._-])(pass(word|wd|phrase|code)?|secret|secrets|token|tokens|credentials?|grant|jaas[._]config"
     r"|(secret|private|account|api|shared|sas|customer|access[._]key[._]secret)[._-]?(access[._-]?)?(key|token)"
@@ -39,8 +41,9 @@ _SECRET_ENDINGS = re.compile(
 
 
 def is_secret(key: str) -> bool:
-    """Whether a key's value must not be shown."""
-    return key in _SECRET_KEYS or _SECRET_ENDINGS.search(key) is not None
+    """Whether a key's value must not be shown. An option no store has may be a secret's name, misspelt."""
+    unknown = key.startswith(OPTION_PREFIX) and key not in _OPTION_KEYS
+    return unknown or key in _SECRET_KEYS or _SECRET_ENDINGS.search(key) is not None
 
 
 def has_reference(text: str) -> bool:

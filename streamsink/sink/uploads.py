@@ -94,7 +94,8 @@ class Uploads:
     def _upload(self, file_id: int, description: ObjectDescription, encoded: EncodedFile) -> Outcome:
         reached(Point.BEFORE_PUT)
         began_s = time.monotonic()
-        describe = not self._keeps_footer and not self._store.keeps_metadata
+        # Also where the store keeps metadata: a copy on a disk (rclone, rsync) has none.
+        describe = not self._keeps_footer
         write_sidecars(self._store, description, encoded.sidecar, describe=describe)
         result = store_object(self._store, description, encoded.data, read_description=read_description)
         reached(Point.AFTER_PUT)

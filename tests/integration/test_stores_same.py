@@ -57,6 +57,10 @@ def archive_command(*arguments, options=(), timeout_s=90):
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
+def without_offsets(records):
+    return {partition: [record[1:] for record in found] for partition, found in records.items() if found}
+
+
 def assert_archived(url, options, truth):
     store = open_store(url, options)
     stored = archived_records(store)
@@ -71,7 +75,7 @@ def assert_archived(url, options, truth):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BACKENDS if kind not in {"memory", "gcs", "weed_webdav"}])
-def test_what_is_archived_comes_back_from_every_store(kafka, worker, topic, unique, kind, request):
+def test_what_is_archived_comes_back_from_every_store_and_replays(kafka, worker, topic, unique, kind, request):
     name, truth = topic
     backend = BACKENDS[kind](request)
     url = f"{backend.url}/{unique}"
@@ -81,6 +85,11 @@ def test_what_is_archived_comes_back_from_every_store(kafka, worker, topic, uniq
     wait_until("the group stands at the end", lambda: at_end(kafka, group, name), timeout_s=120, worker=worker)
     assert worker.terminate() == 0
     assert_archived(url, backend.options, truth)
+    again = f"{unique}-again"
+    arguments = ("--to", again, "--create-topic", "--bootstrap-server", kafka.bootstrap)
+    replayed = archive_command("replay", f"{url}/topics", *arguments, options=backend.options)
+    assert replayed.returncode == 0, replayed.stderr
+    assert without_offsets(read_topic(kafka, again)) == without_offsets(truth)
 
 
 @pytest.mark.parametrize(("kind", "format_class"), [("s3", "parquet"), ("wsgidav", "jsonl"), ("azure", "raw")])
