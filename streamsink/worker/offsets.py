@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 ASK_S = 20.0
 """How long one question to the brokers may take."""
 
+OFFSETS_MAX = 100_000
+REACHING = ("bootstrap.", "security.", "sasl.", "ssl.", "client.", "enable.ssl", "socket.", "broker.address")
+"""How properties begin that any client needs."""
+
 LEAVE_S = 50.0
 """A member that went without a word is dropped after Kafka's session timeout of 45 s."""
 
@@ -53,8 +57,7 @@ class SinkOffsets:
 
     def read(self) -> list[OffsetEntry]:
         """All that is committed, by topic and partition."""
-        admin, group = self._admin()
-        committed = self._committed(admin, group)
+        committed = self._committed()
         return [
             OffsetEntry({"kafka_topic": at.topic, "kafka_partition": at.partition}, {"kafka_offset": at.offset})
             for at in sorted(committed, key=lambda at: (at.topic, at.partition))
@@ -108,7 +111,7 @@ class SinkOffsets:
 
         stays = [
             TopicPartition(at.topic, at.partition, at.offset, at.metadata or "")
-            for at in self._committed(admin, group)
+            for at in self._committed()
             if (at.topic, at.partition) not in gone
         ]
         self.reset()
@@ -119,20 +122,34 @@ class SinkOffsets:
                 ]
             )
 
-    def _committed(self, admin: AdminClient, group: str) -> list[TopicPartition]:
-        from confluent_kafka import ConsumerGroupTopicPartitions  # noqa: PLC0415 (heavy)
+    def _committed(self) -> list[TopicPartition]:
+        """What the group has committed in any topic, asked by a consumer that never joins.
 
-        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=ASK_S)
-        answer = self._wait(asked[group])
-        return [at for at in answer.topic_partitions if at.offset >= 0]
+        The admin client's call for this crashes in librdkafka 2.16 when the coordinator is busy.
+        """
+        from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: PLC0415 (heavy)
+
+        properties = self._properties()
+        reaching, group = _reaching(properties), properties["group.id"]
+        consumer = Consumer({**reaching, "group.id": group, "enable.auto.commit": "false", "log_level": "0"})
+        try:
+            topics = consumer.list_topics(timeout=ASK_S).topics
+            asked = [TopicPartition(name, number) for name, topic in topics.items() for number in topic.partitions]
+            if len(asked) > OFFSETS_MAX:
+                raise RequestTimeoutError(f"the cluster has more than {OFFSETS_MAX} partitions to ask about")
+            found = consumer.committed(asked, timeout=ASK_S) if asked else []
+        except KafkaException as error:
+            said = error.args[0].str()
+            raise RequestTimeoutError(f"Kafka did not tell what is committed: {said}", hint="ask again") from None
+        finally:
+            consumer.close()
+        return [at for at in found if at.offset >= 0]
 
     def _admin(self) -> tuple[AdminClient, str]:
         from confluent_kafka.admin import AdminClient  # noqa: PLC0415 (heavy)
 
         properties = self._properties()
-        unwanted = ("group.", "auto.", "enable.auto", "enable.partition", "max.poll", "fetch.", "isolation.", "queued.")
-        common = {key: value for key, value in properties.items() if not key.startswith((*unwanted, "check.crcs"))}
-        return AdminClient({**common, "log_level": "0"}), properties["group.id"]
+        return AdminClient({**_reaching(properties), "log_level": "0"}), properties["group.id"]
 
     def _wait(self, answer: Future[_T]) -> _T:
         from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415 (heavy)
@@ -162,6 +179,11 @@ class SinkOffsets:
 
 class _StillThereError(TransientError):
     """A member of the group has not left yet."""
+
+
+def _reaching(properties: Mapping[str, str]) -> dict[str, str]:
+    """What of a client's properties says how to reach the brokers."""
+    return {key: value for key, value in properties.items() if key.startswith(REACHING)}
 
 
 def _until_left(change: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from streamsink.config.connector import parse_sink
 from streamsink.errors import ObjectMissingError, Problem, StreamsinkError, TransientError
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.worker.child import Order, TaskEnd, TaskSpec
+from streamsink.worker.offsets import REACHING
 from streamsink.worker.process import TaskProcess
 
 CHECK_S = 10.0
@@ -72,8 +73,7 @@ def reach_brokers(spec: TaskSpec, _stop: threading.Event, _report: Callable[[Tas
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
     config, _ = parse_sink(spec.config, spec.worker)
-    reaching = ("bootstrap.", "security.", "sasl.", "ssl.", "client.", "enable.ssl", "socket.", "broker.address")
-    properties = {key: value for key, value in config.consumer.items() if key.startswith(reaching)}
+    properties = {key: value for key, value in config.consumer.items() if key.startswith(REACHING)}
     try:
         topics = AdminClient({**properties, "log_level": "0"}).list_topics(timeout=ASK_S).topics
     except KafkaException as error:
