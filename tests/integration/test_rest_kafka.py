@@ -1,0 +1,140 @@
+"""REST on a real broker: flush, offsets, topics, what validate finds out, and speed beside a sink at work."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.servers.worker import WorkerServer, wait_until
+
+LOAD_S = float(os.environ.get("STREAMSINK_LOAD_S", "3"))
+
+
+@pytest.fixture
+def worker(kafka, tmp_path):
+    server = WorkerServer(tmp_path, kafka.bootstrap).start()
+    wait_until("the worker answers", lambda: server.get("/") is not None, worker=server)
+    yield server
+    server.kill()
+
+
+def ask(worker, method, path, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=90)
+    try:
+        data = None if body is None else json.dumps(body)
+        connection.request(method, path, body=data, headers={"Content-Type": "application/json"} if data else {})
+        response = connection.getresponse()
+        text = response.read()
+        return response.status, json.loads(text) if text else None
+    finally:
+        connection.close()
+
+
+def sink(worker, topic, **more):
+    return {
+        "connector.class": "streamsink.ArchiveSink",
+        "topics": topic,
+        "archive.url": f"file://{worker.folder}/archive",
+        "consumer.override.auto.offset.reset": "earliest",
+        **more,
+    }
+
+
+def produce(kafka, topic, count):
+    producer = kafka.producer()
+    for number in range(count):
+        producer.produce(topic, b"value %d" % number, partition=number % 2)
+    assert producer.flush(60) == 0
+
+
+def test_a_flush_commits_what_was_read_and_offsets_go_back_when_told_to(worker, kafka, unique):
+    topic = kafka.create_topic(unique, partitions=2)
+    produce(kafka, topic, 200)
+    assert ask(worker, "POST", "/connectors", {"name": unique, "config": sink(worker, topic)})[0] == 201
+
+    def read():
+        return worker.task(unique).get("progress", {}).get("records_total") == 200
+
+    wait_until("all is read", read, worker=worker)
+    status, answer = ask(worker, "POST", f"/connectors/{unique}/flush")
+    assert status == 200, answer
+    assert {p: at for p, (at, _) in kafka.committed(f"connect-{unique}", topic).items()} == {0: 100, 1: 100}
+    assert len(list((worker.folder / "archive").rglob("*.parquet"))) == 2
+    shown_topics = {unique: {"topics": [topic]}}
+    wait_until("its topic is shown", lambda: ask(worker, "GET", f"/connectors/{unique}/topics")[1] == shown_topics)
+    shown = {"kafka_topic": topic, "kafka_partition": 0}, {"kafka_offset": 100}
+    assert ask(worker, "GET", f"/connectors/{unique}/offsets")[1]["offsets"][0] == dict(
+        zip(("partition", "offset"), shown, strict=True)
+    )
+    assert ask(worker, "PUT", f"/connectors/{unique}/stop")[0] == 204
+    wait_until(
+        "it is stopped",
+        lambda: ask(worker, "GET", f"/connectors/{unique}/status")[1]["connector"]["state"] == "STOPPED",
+        worker=worker,
+    )
+    assert ask(worker, "DELETE", f"/connectors/{unique}/offsets")[0] == 200
+    assert ask(worker, "GET", f"/connectors/{unique}/offsets")[1] == {"offsets": []}
+    assert ask(worker, "PUT", f"/connectors/{unique}/resume")[0] == 202
+    wait_until("all is read again", read, worker=worker)
+    assert ask(worker, "POST", f"/connectors/{unique}/flush")[0] == 200
+    assert len(list((worker.folder / "archive").rglob("*.parquet"))) == 2
+
+
+def test_validate_asks_store_and_brokers_and_says_what_is_guaranteed(worker, kafka, unique):
+    topic = kafka.create_topic(unique, partitions=1)
+    path = "/connector-plugins/ArchiveSink/config/validate"
+    status, report = ask(worker, "PUT", path, {"name": "x", **sink(worker, topic)})
+    assert (status, report["error_count"]) == (200, 0), report
+    assert report["guarantee"].startswith("Exactly once")
+
+    def errors(**more):
+        started = time.monotonic()
+        _, report = ask(worker, "PUT", path, {"name": "x", **sink(worker, topic), **more})
+        assert time.monotonic() - started < 20
+        return {each["value"]["name"]: each["value"]["errors"] for each in report["configs"] if each["value"]["errors"]}
+
+    assert set(errors(**{"topics": "no-such-topic", "archive.url": "s3://bucket", **S3})) == {"topics", "archive.url"}
+    assert set(errors(**{"consumer.override.bootstrap.servers": "127.0.0.1:1"})) == {"topics"}
+
+
+S3 = {
+    "archive.option.endpoint": "http://127.0.0.1:1",
+    "archive.option.allow_http": "true",
+    "archive.option.access_key_id": "a",
+    "archive.option.secret_access_key": "not-shown",
+    "archive.option.region": "us-east-1",
+}
+
+
+def test_rest_stays_quick_while_a_sink_is_at_work(worker, kafka, unique):
+    topic = kafka.create_topic(unique, partitions=2)
+    produce(kafka, topic, 100_000)
+    assert ask(worker, "POST", "/connectors", {"name": unique, "config": sink(worker, topic)})[0] == 201
+    wait_until("it runs", lambda: worker.task(unique).get("state") == "RUNNING", worker=worker)
+    paths = ["/connectors", f"/connectors/{unique}/status", f"/connectors/{unique}", "/connectors?expand=status"]
+    until = time.monotonic() + LOAD_S
+
+    def work(number):
+        connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=10)
+        took_s = []
+        while time.monotonic() < until:
+            started = time.perf_counter()
+            connection.request("GET", paths[(number + len(took_s)) % len(paths)])
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 200
+            took_s.append(time.perf_counter() - started)
+        connection.close()
+        return took_s
+
+    with ThreadPoolExecutor(4) as pool:
+        took_s = sorted(each for one in pool.map(work, range(4)) for each in one)
+    p99_ms = took_s[int(len(took_s) * 0.99)] * 1000
+    print(f"{len(took_s) / LOAD_S:,.0f} calls/s, p99 {p99_ms:.1f} ms")
+    assert len(took_s) / LOAD_S > 100
+    assert p99_ms < 500
