@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,11 @@ CROWDED = 1.25
 
 SLACK_S = 5.0
 """What a drain may take beyond its deadline, for the threads to hear of it."""
+
+GC_THRESHOLD = (50_000, 20, 50)
+"""Held messages live for long and hold no cycles. Looking for some among them, as often as Python does by itself, was
+most of what the archive cost an agent. Set only where the app has left Python's own thresholds."""
+GC_THRESHOLDS_OF_PYTHON = frozenset({700, 2000})
 
 log = structlog.get_logger("streamsink.faust")
 
@@ -87,6 +93,8 @@ class Flow:
 
     def start(self) -> None:
         """Start the task."""
+        if gc.get_threshold()[0] in GC_THRESHOLDS_OF_PYTHON:
+            gc.set_threshold(*GC_THRESHOLD)
         self._loop = asyncio.get_running_loop()
         self._task_ended = False
         self._engine = Engine(self.config, self._consumer, lambda error: self._call(self._ended, error))
