@@ -15,7 +15,7 @@ def check(url, options=(), *arguments):
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=90, check=False)
 
 
-@pytest.mark.parametrize("kind", ["local", "s3", "azure", "wsgidav"])
+@pytest.mark.parametrize("kind", ["local", "s3", "azure", "weed_webdav"])
 def test_a_store_that_creates_atomically_is_said_to(kind, request):
     backend = BACKENDS[kind](request)
     done = check(backend.url, backend.options, "--json")
