@@ -25,6 +25,7 @@ from streamsink.worker.distributed.settings import read_settings, with_sessions
 from streamsink.worker.folder import FolderWatch
 from streamsink.worker.loggers import LogLevels
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
+from streamsink.worker.seeding import FolderSeed
 from streamsink.worker.standalone import StandaloneHerder
 from streamsink.worker.supervisor import Patience, TaskSupervisor
 from streamsink.worker.validation import make_validator
@@ -49,10 +50,6 @@ def run_worker(config: Path | None, connectors: Path | None) -> int:
     configure(settings.log_level, redactor)
     for warning in settings.warnings:
         _log.warning("worker configuration", warning=warning)
-    if settings.distributed and connectors is not None:
-        _log.warning(
-            "the connectors folder is not read", hint="workers of a group.id keep connectors in Kafka: use REST"
-        )
     if connectors is None and not settings.distributed:
         _log.warning("no connectors", hint="name the folder with their files: --connectors DIR")
 
@@ -97,7 +94,7 @@ def _maker(
             return TaskSupervisor(spec, worker_id=worker_id, patience=patience, levels=levels.told)
 
         if settings.distributed:
-            return DistributedHerder(
+            herder = DistributedHerder(
                 read_settings(resolved),
                 plan=make_planner(with_sessions(settings.raw), redactor),
                 supervise=supervise,
@@ -105,6 +102,9 @@ def _maker(
                 plugins=PLUGINS,
                 levels=levels,
             )
+            if connectors:
+                FolderSeed(FolderWatch(connectors, read_definitions), herder).start()
+            return herder
         return StandaloneHerder(
             FolderWatch(connectors, read_definitions) if connectors else None,
             plan=make_planner(settings.raw, redactor),
@@ -134,6 +134,6 @@ def _problems(raw: Mapping[str, str], connectors: Path | None) -> list[Problem]:
             check()
         except ConfigError as error:
             problems += error.problems
-    if not raw.get("group.id", "").strip() and connectors is not None and not connectors.is_dir():
+    if connectors is not None and not connectors.is_dir():
         problems.append(Problem("--connectors", f"{connectors} is no folder: make it, or name another"))
     return problems

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from streamsink.consume.failures import explain
+from streamsink.consume.failures import REBALANCING, explain
 from streamsink.consume.protocol import CommittedOffset
-from streamsink.errors import TransientError
+from streamsink.errors import StreamsinkError, TransientError
 from streamsink.record import TopicPartition
 
 COMMIT_TIMEOUT_S = 10.0
@@ -70,8 +70,14 @@ class Commits:
             if all(name in told and told[name].offset == at.offset for name, at in offsets.items()):
                 del self._sent[index]
                 failed = error or next((told[name].error for name in offsets if told[name].error), None)
-                done(offsets, explain(failed, doing="committing") if failed else None)
+                done(offsets, _refusal(failed) if failed else None)
                 return
+
+
+def _refusal(error: KafkaError) -> StreamsinkError:
+    if error.code() in REBALANCING:
+        return TransientError(f"committing: {error.str()}", hint="the group rebalances; this is tried again")
+    return explain(error, doing="committing")
 
 
 def _kafka_partitions(offsets: Offsets) -> list[KafkaPartition]:

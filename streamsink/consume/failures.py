@@ -14,6 +14,15 @@ FENCED = {
     KafkaError._FENCED,  # noqa: SLF001
 }
 
+REBALANCING = {
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001
+}
+"""What a commit meets that crosses a rebalance. A cooperative member keeps its partitions through one, so this says
+nothing about them: where they are lost, a callback tells."""
+
 _AUTHENTICATION = {
     KafkaError._AUTHENTICATION,  # noqa: SLF001
     KafkaError.SASL_AUTHENTICATION_FAILED,

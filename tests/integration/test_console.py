@@ -103,6 +103,26 @@ def test_nothing_runs_over_the_edge(page):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_a_connector_is_made_paused_and_deleted(page, sink, tmp_path, kafka, unique):
+    kafka.create_topic(unique)
+    page.get_by_role("link", name="New connector").click()
+    page.get_by_label("name", exact=True).fill(unique)
+    page.get_by_role("button", name="Validate").click()
+    expect(page.get_by_role("status")).to_contain_text("problem", timeout=WAIT_MS)
+    page.get_by_label("topics *", exact=True).or_(page.get_by_label("topics", exact=True)).fill(unique)
+    page.locator("[id='key-archive.url']").evaluate("input => { input.closest('details').open = true }")
+    page.locator("[id='key-archive.url']").fill((tmp_path / "made").as_uri())
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(unique, timeout=WAIT_MS)
+    wait_until("it runs", lambda: sink.task(unique).get("state") == "RUNNING", worker=sink)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("PAUSED", timeout=WAIT_MS)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Connectors", timeout=WAIT_MS)
+    wait_until("it is gone", lambda: unique not in sink.get("/connectors"), worker=sink)
+
+
 def test_without_leave_it_gives_no_orders(chromium, kafka, tmp_path):
     worker = WorkerServer(tmp_path, kafka.bootstrap)
     worker.connector("read-only", {"topics": "console-logs", "archive.url": (tmp_path / "a").as_uri()})
