@@ -12,6 +12,8 @@ demo: $(VENV)/runtime
 	$(BIN)/streamsink demo $(if $(DIR),--dir $(DIR))
 
 test: $(VENV)/development prerequisites
+	@echo "building Storj's network for the tests, where it isn't yet: takes minutes"
+	$(BIN)/python -c 'from tests.servers.storj.network import network_program as build; build()'
 	$(BIN)/python -m pytest tests --ignore=tests/bench $(PYTEST)
 
 bench: $(VENV)/development prerequisites
@@ -40,7 +42,8 @@ prerequisites:
 	@command -v java >/dev/null || { echo "make: Java 17 or newer is needed (a JRE on the PATH)" >&2; exit 1; }
 	@command -v mvn >/dev/null || { echo "make: Maven is needed (mvn on the PATH)" >&2; exit 1; }
 	@command -v npm >/dev/null || { echo "make: Node 20 or newer is needed (npm on the PATH): it brings Azurite" >&2; exit 1; }
-	@command -v go >/dev/null || { echo "make: Go 1.24 or newer is needed (go on the PATH)" >&2; exit 1; }
+	@command -v go >/dev/null || { echo "make: Go 1.25 or newer is needed (go on the PATH)" >&2; exit 1; }
+	@command -v gcc >/dev/null || { echo "make: a C compiler is needed (gcc on the PATH): Storj's storage nodes use it" >&2; exit 1; }
 
 $(VENV)/bin/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed")'

@@ -1,6 +1,7 @@
 """Storj natively, on a real network: a sink's archive, and what goes wrong there."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -125,6 +126,36 @@ def test_a_grant_that_is_none_is_a_terminal_error_without_it(unique):
         open_store("sj://bucket", {"access_grant": "canary-grant"}).head("a")
     assert "canary-grant" not in str(raised.value)
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"api_key": "canary-key"}, "API key"),
+        ({"satellite": "127.0.0.1:9"}, "archive.option.satellite"),
+        ({"satellite": "no-id@127.0.0.1:9"}, "archive.option.satellite"),
+    ],
+)
+def test_misspelt_credentials_are_terminal_errors_without_them(storj, wrong, hint):
+    known = {"satellite": storj.access["satellite"], "api_key": storj.access["api_key"], "passphrase": "canary-phrase"}
+    with pytest.raises(TerminalError) as raised:
+        open_store("sj://bucket", {**known, **wrong}).head("a")
+    assert "canary" not in str(raised.value)
+    assert hint in raised.value.hint
+
+
+def test_a_satellite_that_accepts_and_says_nothing_holds_up_neither_calls_nor_closing(storj):
+    identity = storj.access["satellite"].partition("@")[0]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"{identity}@127.0.0.1:{silent.getsockname()[1]}"
+        known = {"satellite": address, "api_key": storj.access["api_key"], "passphrase": "p", "timeout_s": "0.3"}
+        store = open_store("sj://bucket", known)
+        began_s = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(TransientError):
+                store.create("a", b"x", {})
+        store.close()
+        assert time.monotonic() - began_s < 5
 
 
 def test_a_revoked_grant_is_a_terminal_error(storj, unique):

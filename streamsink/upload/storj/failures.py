@@ -38,7 +38,11 @@ _TERMINAL: dict[int, str] = {
     Code.OBJECT_KEY_INVALID: _NAMES,
     Code.PERMISSION_DENIED: "the access grant needs read, write and list for the bucket; is it revoked or expired?",
 }
+_ADDRESS = "archive.option.satellite is NODE-ID@HOST:PORT, as Storj's console shows it"
 _TERMINAL_WORDS = {
+    "api key format": _INVALID,
+    "node id is required": _ADDRESS,
+    "node url: node id": _ADDRESS,
     "unauthenticated": _INVALID,
     "revoked": _INVALID,
     "invalid api credentials": _INVALID,

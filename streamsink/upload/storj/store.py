@@ -71,6 +71,7 @@ class StorjStore:
         self._user_agent = user_agent
         self._timeout_s = timeout_s
         self._expires_after_s = expires_after_s
+        self._opening = threading.Lock()
         self._lock = threading.Lock()
         self._grant = ""
         self._creating: uplink.Project | None = None
@@ -174,18 +175,32 @@ class StorjStore:
         return self._prefix + require_fit(name, self.url)
 
     def _project(self, *, deleting: bool = False) -> uplink.Project:
-        with self._lock:
-            known = self._deleting if deleting else self._creating
-            if known is None:
-                grant = self._full_grant()
-                if not deleting:
-                    grant = uplink.derive_create_only(grant, self._bucket)
-                known = uplink.Project(grant, user_agent=self._user_agent, dial_timeout_s=CONNECT_TIMEOUT_S)
-                if deleting:
-                    self._deleting = known
-                else:
-                    self._creating = known
+        known = self._opened(deleting=deleting)
+        if known is not None:
             return known
+        # Asking for a grant may hang: `close` waits for nobody who does.
+        if not self._opening.acquire(timeout=self._timeout_s):
+            raise uplink.GivenUpError
+        try:
+            return self._opened(deleting=deleting) or self._open(deleting=deleting)
+        finally:
+            self._opening.release()
+
+    def _opened(self, *, deleting: bool) -> uplink.Project | None:
+        with self._lock:
+            return self._deleting if deleting else self._creating
+
+    def _open(self, *, deleting: bool) -> uplink.Project:
+        grant = self._full_grant()
+        if not deleting:
+            grant = uplink.derive_create_only(grant, self._bucket)
+        project = uplink.Project(grant, user_agent=self._user_agent, dial_timeout_s=CONNECT_TIMEOUT_S)
+        with self._lock:
+            if deleting:
+                self._deleting = project
+            else:
+                self._creating = project
+        return project
 
     def _full_grant(self) -> str:
         access = self._access
