@@ -12,7 +12,9 @@ from tests.unit.worker.conftest import eventually
 
 
 def write(folder, stem, /, **config):
-    (folder / f"{stem}.json").write_text(json.dumps(config))
+    whole = folder / f".{stem}.new"
+    whole.write_text(json.dumps(config))
+    whole.replace(folder / f"{stem}.json")
 
 
 @pytest.fixture
