@@ -68,7 +68,7 @@ def install(app: FastAPI, herder: Questions, console: Console) -> None:
         try:
             return _json(await run_in_threadpool(_archive, info, console.worker))
         except StreamsinkError as error:
-            raise HTTPException(400, str(error)) from None
+            return _json({"problem": str(error)})
 
 
 def _json(body: Json) -> Response:

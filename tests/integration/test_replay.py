@@ -17,7 +17,9 @@ EXAMPLES = int(os.environ.get("STREAMSINK_ROUND_TRIPS", "2"))
 PARTITIONS = 2
 
 some_bytes = st.one_of(st.none(), st.binary(max_size=40), st.sampled_from([b"", b"\n", b"\x00\xff", b"null"]))
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False), st.text())
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.text()
+)
 documents = st.dictionaries(st.sampled_from(["a", "b", "c d", "ä"]), scalars | st.lists(st.integers(0, 9)), max_size=4)
 json_values = st.one_of(st.none(), documents.map(orjson.dumps), documents.map(lambda one: json.dumps(one).encode()))
 

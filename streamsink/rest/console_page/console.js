@@ -158,7 +158,7 @@ function archiveOf(connector) {
   if (!known) {
     archives.set(connector.name, { text: "Looking …" });
     ask(`/ui/archive/${encodeURIComponent(connector.name)}`).then(
-      (found) => archives.set(connector.name, { found, at: Date.now() }),
+      (found) => archives.set(connector.name, found.problem ? { text: found.problem, at: Date.now() } : { found, at: Date.now() }),
       (error) => archives.set(connector.name, { text: error.message, at: Date.now() }),
     ).then(() => render());
   } else if (known.at && Date.now() - known.at > 60000) archives.delete(connector.name);
