@@ -22,6 +22,7 @@ from streamsink.encode.formats import make_format
 from streamsink.errors import StoreUnsafeError
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.partition.partitioner import make_partitioner
+from streamsink.sink.bad_records import BadRecords
 from streamsink.sink.dead_letter import DeadLetterTopic
 from streamsink.sink.dead_letter_objects import DeadLetterObjects
 from streamsink.sink.dead_letters import AllDeadLetters, DeadLetters
@@ -144,7 +145,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store, *, results: bool 
         ),
         files=TaskFiles(format_, origin),
         uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),
-        dead_letters=_dead_letters(config, task_id, origin.writer),
+        bad_records=BadRecords(config.errors, _dead_letters(config, task_id, origin.writer)),
         tally=Tally(said),
         guard=TopicGuard(
             store, config.naming.topics_dir, no_ids if results else partial(ask_topic_ids, config.consumer)

@@ -30,9 +30,8 @@ class Tally:
     def __init__(self, guarantee: str) -> None:
         self.guarantee = guarantee
         self.assigned = False
-        self.broker_trouble = ""
-        self.store_trouble = ""
-        self.registry_trouble = ""
+        self.troubles: dict[str, str] = {}
+        """What is tried again now: by what failed (broker, registry, store), why."""
         self.records_total = 0
         self.bytes_total = 0
         self.bad_records_total = 0
@@ -61,7 +60,7 @@ class Tally:
 
     def stored(self, outcome: StoredObject) -> None:
         """An upload ended well: our object is stored, or another's was met."""
-        self.store_trouble = ""
+        self.troubles.pop("store", None)
         about = outcome.description
         if isinstance(outcome.event, on.Conflict):
             self.objects_adopted_total += 1
@@ -119,7 +118,7 @@ class Tally:
                     layout_before=before,
                 )
             case do.Retrying(what, error, delay_s):
-                self.store_trouble = f"{what}: {error}"
+                self.troubles["store"] = f"{what}: {error}"
                 log.warning("failed, trying again", what=what, error=str(error), delay_s=round(delay_s, 2))
             case _:
                 raise AssertionError(effect)
@@ -146,9 +145,7 @@ class Tally:
             failures=dict(self._failures),
             client=consumer.statistics(),
             rotations=dict(self._rotations),
-            retrying="; ".join(
-                text for text in (self.broker_trouble, self.registry_trouble, self.store_trouble) if text
-            ),
+            retrying="; ".join(self.troubles.values()),
             partitions={
                 name: _partition_snapshot(state, ends.get(name), paused=machine.paused)
                 for name, state in machine.partitions.items()
