@@ -85,15 +85,15 @@ class Commits:
         try:
             for partition in leaving:
                 state = self._machine.partitions.get(partition)
-                if state is not None and state.committing is not None:
-                    self._send(do.Commit(partition, *state.committing))
+                if state is not None and state.commits.committing is not None:
+                    self._send(do.Commit(partition, *state.commits.committing))
             yield
         finally:
             self._at_once = False
 
     def _send(self, commit: do.Commit) -> None:
         state = self._machine.partitions.get(commit.topic_partition)
-        if state is None or state.committing != (commit.offset, commit.metadata):
+        if state is None or state.commits.committing != (commit.offset, commit.metadata):
             return
         self._bad_records.flush()
         assert self.consumer is not None

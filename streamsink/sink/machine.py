@@ -24,7 +24,7 @@ from itertools import count
 from streamsink.batch.file import OpenFile
 from streamsink.batch.rotation import Reason, wall_deadline
 from streamsink.config.sink import Rotation
-from streamsink.errors import TerminalError, TransientError
+from streamsink.errors import TerminalError
 from streamsink.record import TopicPartition
 from streamsink.sink import effects as do
 from streamsink.sink import events as on
@@ -32,10 +32,10 @@ from streamsink.sink.flushes import Flushes
 from streamsink.sink.lane_state import LaneState
 from streamsink.sink.memory import MemoryBudget
 from streamsink.sink.partition_state import PartitionState
+from streamsink.sink.retries import Retries
+from streamsink.sink.upload_queue import UploadQueue
 
 _NEVER = 2**63
-COMMIT_INTERVAL_S = 1.0
-"""How often progress that stores nothing (holes, dropped records) is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,9 @@ class SinkMachine:
         self._effects: deque[do.Effect] = deque()
         self._files: dict[int, _Slot] = {}
         self._file_ids = count(1)
-        self._ready: deque[tuple[PartitionState, LaneState]] = deque()
-        self._uploading: set[int] = set()
+        self._uploads = UploadQueue(settings.uploads_max)
+        self._retries = Retries(delay_s_max=settings.retry_delay_s_max, limit_s=settings.retry_timeout_s)
         self._close_at: list[tuple[float, int, Reason]] = []
-        self._retry_at: list[tuple[float, int]] = []
-        self._outage_since_s: float | None = None
         self._flushes = Flushes()
         self._stopping = False
         self._clean = True
@@ -90,10 +88,10 @@ class SinkMachine:
 
     def next_deadline(self) -> float | None:
         """When the machine next wants a `Tick`, or None."""
-        deadlines = [heap[0][0] for heap in (self._close_at, self._retry_at) if heap]
+        deadlines = [self._close_at[0][0] if self._close_at else None, self._uploads.next_at_s]
         for partition in self.partitions.values():
-            deadlines += [at for at in (partition.commit_at_s, partition.release_deadline_s) if at is not None]
-        return min(deadlines, default=None)
+            deadlines += [partition.commits.next_at_s, partition.release_deadline_s]
+        return min((at for at in deadlines if at is not None), default=None)
 
     def handle(self, event: on.Event, *, now: float) -> None:  # noqa: C901, PLR0912 - one case an event
         """Take one fact; `now` is wall-clock time in seconds and never runs backwards by more than a clock step."""
@@ -137,11 +135,11 @@ class SinkMachine:
         self._close_for_flushes()
         self._relieve_memory()
         self._retry_due(now)
-        self._start_uploads()
+        self._effects.extend(do.Upload(*begun) for begun in self._uploads.begin())
         if isinstance(event, on.Measured):
             return
         for partition in list(self.partitions.values()):
-            self._commit_due(partition, now)
+            partition.commit_due(now)
             self._release_due(partition, now)
         self._effects.extend(do.Flushed(*told) for told in self._flushes.answered())
         if self._stopping and not self.partitions and not self._ended:
@@ -203,8 +201,8 @@ class SinkMachine:
         targets = {name: _flush_target(state) for name, state in self.partitions.items() if state.ledger is not None}
         self._flushes.begin(flush_id, targets)
         for name in targets:
-            committed = self.partitions[name].committed
-            self.partitions[name].commit_urgent = True
+            committed = self.partitions[name].commits.committed
+            self.partitions[name].commits.urgent = True
             self._flushes.committed(name, committed[0] if committed else -1)
 
     def _close_for_flushes(self) -> None:
@@ -260,29 +258,18 @@ class SinkMachine:
         return self._paused
 
     def _enqueue(self, partition: PartitionState, lane: LaneState) -> None:
-        if lane.waiting and not lane.uploading and not lane.queued and partition.claimed:
-            lane.queued = True
-            self._ready.append((partition, lane))
-
-    def _start_uploads(self) -> None:
-        while self._ready and len(self._uploading) < self.settings.uploads_max:
-            partition, lane = self._ready.popleft()
-            lane.queued = False
-            if self.partitions.get(partition.topic_partition) is partition and lane.waiting:
-                file_id = lane.waiting[0].file_id
-                lane.uploading = True
-                self._uploading.add(file_id)
-                self._effects.append(do.Upload(file_id, lane.attempts + 1))
+        if partition.commits.claimed:
+            self._uploads.add(lane)
 
     def _upload_ended(self, file_id: int) -> _Slot | None:
-        self._uploading.discard(file_id)
+        self._uploads.ended(file_id)
         slot = self._files.get(file_id)
         if slot is not None:
             slot.lane.uploading = False
         return slot
 
     def _uploaded(self, file_id: int) -> None:
-        self._outage_since_s = None
+        self._retries.succeeded()
         slot = self._upload_ended(file_id)
         if slot is None:
             return
@@ -292,7 +279,7 @@ class SinkMachine:
         self._enqueue(slot.partition, slot.lane)
 
     def _conflict(self, file_id: int, last_offset: int) -> None:
-        self._outage_since_s = None
+        self._retries.succeeded()
         slot = self._upload_ended(file_id)
         if slot is None:
             return
@@ -311,62 +298,34 @@ class SinkMachine:
             self._fail(event.error)
             return
         slot.lane.attempts += 1
-        delay_s = self._delay_s(slot.lane.attempts, event.file_id)
-        heapq.heappush(self._retry_at, (now + delay_s, event.file_id))
-        self._outage("store", event.error, delay_s, now)
+        delay_s = self._retries.delay_s(slot.lane.attempts, event.file_id)
+        self._uploads.again(event.file_id, now + delay_s)
+        self._failed("store", event.error, delay_s, now)
 
     def _retry_due(self, now: float) -> None:
-        while self._retry_at and self._retry_at[0][0] <= now:
-            _, file_id = heapq.heappop(self._retry_at)
+        for file_id in self._uploads.due(now):
             slot = self._files.get(file_id)
             if slot is not None:
                 self._enqueue(slot.partition, slot.lane)
 
-    def _delay_s(self, attempts: int, seed: int) -> float:
-        """Exponential from half a second, with a spread that follows from the seed: the machine throws no dice."""
-        spread = 0.5 + (seed * 2654435761 % 1000) / 1000
-        return min(0.5 * 2.0 ** min(attempts - 1, 16), self.settings.retry_delay_s_max) * spread
-
-    def _outage(self, what: str, error: Exception, delay_s: float, now: float) -> None:
-        if self._outage_since_s is None:
-            self._outage_since_s = now
-            self._effects.append(do.Retrying(what, error, delay_s))
-        elif now - self._outage_since_s > self.settings.retry_timeout_s:
-            minutes = self.settings.retry_timeout_s / 60
-            self._fail(TransientError(f"the {what} has failed for {minutes:.0f} minutes: {error}"))
+    def _failed(self, what: str, error: Exception, delay_s: float, now: float) -> None:
+        meaning = self._retries.failed(what, error, delay_s, now)
+        if meaning is not None:
+            self._ended = isinstance(meaning, do.Fail)
+            self._effects.append(meaning)
 
     def _forget(self, file: OpenFile) -> None:
         del self._files[file.file_id]
         self.memory.freed(file)
         self._effects.append(do.Discard(file.file_id))
 
-    def _commit_due(self, partition: PartitionState, now: float) -> None:
-        if partition.ledger is None or partition.committing is not None or partition.layout_before is not None:
-            return
-        due = partition.commit_at_s is not None and partition.commit_at_s <= now
-        retry_waits = partition.commit_attempts > 0 and not due
-        if retry_waits or not (due or partition.commit_urgent or partition.release_deadline_s is not None):
-            moved = partition.committed is not None and partition.ledger.frontier != partition.committed[0]
-            if partition.commit_at_s is None and moved:
-                partition.commit_at_s = now + COMMIT_INTERVAL_S
-            return
-        partition.commit_at_s = None
-        partition.commit_urgent = False
-        wanted = partition.commit_wanted()
-        if wanted is not None:
-            partition.committing = wanted
-            self._effects.append(do.Commit(partition.topic_partition, *wanted))
-        partition.forget_idle_lanes()
-
     def _committed(self, event: on.Committed) -> None:
         partition = self.partitions.get(event.topic_partition)
-        if partition is None or partition.committing != (event.offset, event.metadata):
+        if partition is None or not partition.commits.taken((event.offset, event.metadata)):
             return
-        partition.committed, partition.committing = partition.committing, None
-        partition.commit_attempts = 0
         self._flushes.committed(event.topic_partition, event.offset)
-        if not partition.claimed:
-            partition.claimed = True
+        if not partition.commits.claimed:
+            partition.commits.claimed = True
             for lane in partition.lanes.values():
                 self._enqueue(partition, lane)
 
@@ -377,11 +336,9 @@ class SinkMachine:
         if event.fenced:
             self._lost((event.topic_partition,))
             return
-        partition.committing = None
-        partition.commit_attempts += 1
-        delay_s = self._delay_s(partition.commit_attempts, event.topic_partition.partition + 1)
-        partition.commit_at_s = now + delay_s
-        self._outage("group coordinator", event.error, delay_s, now)
+        delay_s = self._retries.delay_s(partition.commits.failed(), event.topic_partition.partition + 1)
+        partition.commits.next_at_s = now + delay_s
+        self._failed("group coordinator", event.error, delay_s, now)
 
     def _release(self, partitions: tuple[TopicPartition, ...], deadline_s: float, reason: Reason) -> None:
         leaving = [self.partitions[p] for p in partitions if p in self.partitions]
@@ -397,7 +354,7 @@ class SinkMachine:
         if partition.release_deadline_s is None:
             return
         nothing_held = partition.ledger is None or partition.ledger.files == 0
-        if nothing_held and partition.committing is None and partition.commit_wanted() is None:
+        if nothing_held and partition.commits.committing is None and partition.commit_wanted() is None:
             self._let_go(partition, clean=True)
         elif now >= partition.release_deadline_s:
             self._let_go(partition, clean=False)

@@ -12,7 +12,8 @@ from streamsink.batch.rotation import Int64s, Reason, rows_before_cut
 from streamsink.commit.ledger import METADATA_BYTES_MAX, CommitMetadata, Ledger
 from streamsink.config.sink import Rotation, RotationScope
 from streamsink.record import TopicPartition
-from streamsink.sink.effects import Append, Close, Effect, Open, Seek
+from streamsink.sink import effects as do
+from streamsink.sink.commit_state import Commit, CommitState
 from streamsink.sink.events import LaneRun, Polled
 from streamsink.sink.lane_state import LaneState, take_over
 
@@ -36,7 +37,7 @@ class PartitionState:
         rotation: Rotation,
         layout: str,
         *,
-        emit: Callable[[Effect], None],
+        emit: Callable[[do.Effect], None],
         file_ids: Iterator[int],
         opened: Callable[[PartitionState, LaneState, OpenFile], None],
         closed: Callable[[PartitionState, LaneState, OpenFile], None],
@@ -47,12 +48,7 @@ class PartitionState:
         self.lanes: dict[Lane, LaneState] = {}
         self.ledger: Ledger | None = None
         self.layout_before: str | None = None
-        self.claimed = False
-        self.committed: tuple[int, str] | None = None
-        self.committing: tuple[int, str] | None = None
-        self.commit_urgent = False
-        self.commit_at_s: float | None = None
-        self.commit_attempts = 0
+        self.commits = CommitState()
         self.release_deadline_s: float | None = None
         self.paused = False
         self._emit = emit
@@ -70,19 +66,19 @@ class PartitionState:
         said = CommitMetadata.decode(metadata)
         if said is not None and said.layout == self.layout:
             self._ahead = dict(said.ahead)
-            self.claimed = not said.drained
+            self.commits.claimed = not said.drained
             self._sure_from = 0 if said.drained else None
         elif said is not None and (said.ahead or not said.drained):
             self.layout_before = said.layout
         if offset is not None:
-            self.committed = (offset, metadata)
+            self.commits.committed = (offset, metadata)
             self._begin(offset)
 
     def _begin(self, position: int) -> None:
         self.ledger = Ledger(position)
         for key, last_offset in self._ahead.items():
             self.ledger.stored_ahead(key, last_offset)
-        self.commit_urgent = not self.claimed
+        self.commits.urgent = not self.commits.claimed
 
     def take(self, slice_: Polled, now: float) -> None:
         """Put a slice's rows into files, closing those whose limits they reach."""
@@ -184,11 +180,11 @@ class PartitionState:
             file.base_time_ms = _first(None if run.times_ms is None else run.times_ms[start:])
             lane.open = file
             self.ledger.opened(file.file_id, first_offset)
-            self._emit(Open(file.file_id, self.topic_partition, lane.lane, run.schema, first_offset))
+            self._emit(do.Open(file.file_id, self.topic_partition, lane.lane, run.schema, first_offset))
             self._opened(self, lane, file)
         file.last_offset = lane.seen = int(run.offsets[stop - 1])
         file.record_count += stop - start
-        self._emit(Append(file.file_id, run, start, stop))
+        self._emit(do.Append(file.file_id, run, start, stop))
 
     def _make_room(self) -> None:
         """Confluent's `partitioner.max.open.files`: the file open longest gives way."""
@@ -205,7 +201,7 @@ class PartitionState:
         lane.open = None
         file.reason = reason
         lane.waiting.append(file)
-        self._emit(Close(file.file_id, file.last_offset, file.record_count, reason))
+        self._emit(do.Close(file.file_id, file.last_offset, file.record_count, reason))
         self._closed(self, lane, file)
 
     def close_all(self, reason: Reason) -> None:
@@ -227,7 +223,7 @@ class PartitionState:
         assert self.ledger is not None
         file = lane.waiting.popleft()
         self.ledger.stored(file.file_id, lane.lane.key, file.last_offset)
-        self.commit_urgent = True
+        self.commits.urgent = True
         return file
 
     def adopt(self, lane: LaneState, last_offset: int) -> list[OpenFile]:
@@ -245,8 +241,8 @@ class PartitionState:
             self.ledger.rewind(last_offset + 1)
             if self.release_deadline_s is None:
                 self._seek_to = last_offset + 1
-                self._emit(Seek(self.topic_partition, last_offset + 1))
-        self.commit_urgent = True
+                self._emit(do.Seek(self.topic_partition, last_offset + 1))
+        self.commits.urgent = True
         return takeover.stored + takeover.surrendered
 
     def discard_all(self) -> list[OpenFile]:
@@ -257,9 +253,22 @@ class PartitionState:
             lane.waiting.clear()
         return files
 
-    def commit_wanted(self) -> tuple[int, str] | None:
+    def commit_due(self, now: float) -> None:
+        """Commit where it is time to."""
+        if self.ledger is None or self.layout_before is not None:
+            return
+        leaving = self.release_deadline_s is not None
+        if not self.commits.due(now, frontier=self.ledger.frontier, leaving=leaving):
+            return
+        wanted = self.commit_wanted()
+        if wanted is not None:
+            self.commits.committing = wanted
+            self._emit(do.Commit(self.topic_partition, *wanted))
+        self._forget_idle_lanes()
+
+    def commit_wanted(self) -> Commit | None:
         """Offset and metadata to commit now, or None where the group has them, or where they don't fit yet."""
-        if self.ledger is None or self.committing is not None or self.layout_before is not None:
+        if self.ledger is None or self.commits.committing is not None or self.layout_before is not None:
             return None
         frontier = self.ledger.frontier
         ahead = self.ledger.ahead()
@@ -268,7 +277,7 @@ class PartitionState:
             self._close_oldest()
             return None
         wanted = (frontier, metadata)
-        return None if wanted == self.committed else wanted
+        return None if wanted == self.commits.committed else wanted
 
     @property
     def _drained(self) -> bool:
@@ -286,7 +295,7 @@ class PartitionState:
                 self.close(lane, Reason.METADATA)
                 return
 
-    def forget_idle_lanes(self) -> None:
+    def _forget_idle_lanes(self) -> None:
         """Drop lanes that hold nothing and whose records can't come again."""
         assert self.ledger is not None
         frontier = self.ledger.frontier

@@ -160,7 +160,7 @@ def _partition_snapshot(state: PartitionState, end: int | None, *, paused: bool)
     return PartitionSnapshot(
         position=state.ledger.position,
         frontier=state.ledger.frontier,
-        committed=state.committed[0] if state.committed else None,
+        committed=state.commits.committed[0] if state.commits.committed else None,
         end=end,
         open_files=sum(lane.open is not None for lane in state.lanes.values()),
         waiting_files=sum(len(lane.waiting) for lane in state.lanes.values()),

@@ -193,7 +193,7 @@ def uploads_before_the_claim(patch):
 
     def assigned(self, offset, metadata):
         original(self, offset, metadata)
-        self.claimed = True
+        self.commits.claimed = True
 
     patch.setattr(PartitionState, "assigned", assigned)
 

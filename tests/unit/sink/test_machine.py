@@ -45,7 +45,7 @@ class Driver:
     def commit(self):
         """The commit in flight is taken."""
         state = self.machine.partitions[P]
-        return self.tell(on.Committed(P, *state.committing))
+        return self.tell(on.Committed(P, *state.commits.committing))
 
     def of(self, kind):
         return [effect for effect in self.said if isinstance(effect, kind)]
@@ -320,7 +320,7 @@ def test_a_flush_stores_and_commits_all_that_was_read_and_then_says_so():
     for upload in kinds(effects, do.Upload):
         driver.tell(on.Uploaded(upload.file_id))
         assert not driver.of(do.Flushed)
-    while driver.machine.partitions[P].committing:
+    while driver.machine.partitions[P].commits.committing:
         driver.commit()
     assert driver.of(do.Flushed) == [do.Flushed(7, complete=True)]
 
