@@ -10,10 +10,10 @@ import numpy as np
 from streamsink.batch.file import Lane, OpenFile
 from streamsink.batch.rotation import Int64s, Reason, rows_before_cut
 from streamsink.commit.ledger import METADATA_BYTES_MAX, CommitMetadata, Ledger
+from streamsink.commit.state import Commit, CommitState
 from streamsink.config.sink import Rotation, RotationScope
 from streamsink.record import TopicPartition
 from streamsink.sink import effects as do
-from streamsink.sink.commit_state import Commit, CommitState
 from streamsink.sink.events import LaneRun, Polled
 from streamsink.sink.lane_state import LaneState, take_over
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from streamsink.commit.ledger import CommitMetadata
 from streamsink.testing.store import SimObject
 from streamsink.testing.task import lane_of
-
-if TYPE_CHECKING:
-    from streamsink.testing.world import SimWorld
+from streamsink.testing.world import SimWorld
 
 
 class LawBrokenError(AssertionError):
@@ -160,3 +157,14 @@ LAWS: dict[str, Callable[[SimWorld], None]] = {
     )
 }
 """The nine laws of design section 3, and one more for flushes, by name."""
+
+
+def judge(world: SimWorld, laws: Sequence[str] = tuple(LAWS)) -> None:
+    """Hold laws, by name, against what the store and broker have now.
+
+    Raises:
+        LawBrokenError: One of them does not hold.
+    """
+    world.count_arrivals()
+    for name in laws:
+        LAWS[name](world)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from random import Random
 
 from streamsink.config.sink import Rotation, RotationScope
 from streamsink.testing.broker import SimRecord
+from streamsink.testing.laws import LAWS, judge
 from streamsink.testing.world import RECORDS_POLLED_MAX, SimWorld, WorldSettings
 
 UPLOAD_FAULTS = ("", "", "", "before", "after")
@@ -74,7 +77,7 @@ def random_step(world: SimWorld, random: Random) -> None:  # noqa: C901, PLR0912
         world.ghost_arrives(random.randrange(len(world.ghosts)))
 
 
-def simulate(seed: int, steps: int, laws: list[str] | None = None) -> SimWorld:
+def simulate(seed: int, steps: int, laws: Sequence[str] = tuple(LAWS)) -> SimWorld:
     """Run one history.
 
     Args:
@@ -92,6 +95,6 @@ def simulate(seed: int, steps: int, laws: list[str] | None = None) -> SimWorld:
     world = SimWorld(random_settings(random))
     for _ in range(steps):
         random_step(world, random)
-        world.check(laws)
-    world.settle(laws)
+        judge(world, laws)
+    world.settle(partial(judge, world, laws))
     return world

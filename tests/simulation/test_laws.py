@@ -1,5 +1,7 @@
 """The ten laws as Hypothesis state machines: the moves are Hypothesis's to choose, and to shrink when a law breaks."""
 
+from functools import partial
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from hypothesis.stateful import (
 
 from streamsink.config.sink import Rotation, RotationScope
 from streamsink.testing.broker import SimRecord
-from streamsink.testing.laws import LAWS
+from streamsink.testing.laws import LAWS, judge
 from streamsink.testing.world import SimWorld, WorldSettings
 
 rotations = st.builds(
@@ -130,11 +132,11 @@ class SinkHistory(RuleBasedStateMachine):
     @invariant()
     def law_holds(self):
         if hasattr(self, "world"):
-            self.world.check([self.law])
+            judge(self.world, [self.law])
 
     def teardown(self):
         if hasattr(self, "world"):
-            self.world.settle([self.law])
+            self.world.settle(partial(judge, self.world, [self.law]))
 
 
 def _history_of(law):
