@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # Two stages: the first installs the locked packages into a virtual environment, the second carries just that
-# (less the headers, tests, debugging symbols and RPC libraries that packages bring along).
+# (less the headers, stubs, tests, debugging symbols, RPC and S3 libraries that packages bring along and nothing here loads).
 
 FROM python:3.12-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
@@ -11,9 +11,9 @@ COPY pyproject.toml requirements.lock README.md LICENSE ./
 RUN uv venv /opt/streamsink && uv pip sync --python /opt/streamsink/bin/python --require-hashes requirements.lock
 COPY streamsink streamsink
 RUN uv pip install --python /opt/streamsink/bin/python --no-deps . \
-    && find /opt/streamsink -type d -name tests -prune -exec rm -r {} + \
-    && find /opt/streamsink -type d -name include -prune -exec rm -r {} + \
-    && find /opt/streamsink -name "*arrow_flight*" -delete \
+    && uv pip uninstall --python /opt/streamsink/bin/python grpcio setuptools \
+    && find /opt/streamsink -type d "(" -name tests -o -name include ")" -prune -exec rm -r {} + \
+    && find /opt/streamsink "(" -name "*arrow_flight*" -o -name "*arrow_s3*" -o -name "*.py[ix]" -o -name "*.px[id]" ")" -delete \
     && find /opt/streamsink -type f -name "*.so*" ! -path "*.libs/*" -exec strip --strip-unneeded {} +
 
 FROM python:3.12-slim-bookworm

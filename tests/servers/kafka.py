@@ -32,6 +32,10 @@ CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
 LOG4J = """<Configuration><Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
 <Loggers><Root level="warn"><AppenderRef ref="out"/></Root></Loggers></Configuration>
 """
+QUIET: dict[str, str | int] = {"log_level": 0}
+"""For the tests' own clients: a broker that a test stops is not worth thousands of lines."""
+ASKERS_MAX = 8
+"""Groups of which a consumer is kept."""
 
 
 def kafka_classpath() -> str:
@@ -159,7 +163,7 @@ num.io.threads=2
     @cached_property
     def admin(self) -> AdminClient:
         """An admin client, kept: its answers end with it."""
-        return AdminClient({"bootstrap.servers": self.bootstrap})
+        return AdminClient({**QUIET, "bootstrap.servers": self.bootstrap})
 
     def create_topic(self, name: str, partitions: int = 1, **config: str) -> str:
         """Make a topic and wait until it is there."""
@@ -184,7 +188,7 @@ num.io.threads=2
     def producer(self, **config: str) -> Producer:
         """A producer with properties of the test's."""
         settings = {key.replace("_", "."): value for key, value in config.items()}
-        return Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5, **settings})
+        return Producer({**QUIET, "bootstrap.servers": self.bootstrap, "linger.ms": 5, **settings})
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """Each partition's end."""
@@ -194,7 +198,7 @@ num.io.threads=2
     @cached_property
     def _watcher(self) -> Consumer:
         """One consumer for all questions: clients made and closed many times a second have crashed in librdkafka."""
-        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": "end-offsets"})
+        return Consumer({**QUIET, "bootstrap.servers": self.bootstrap, "group.id": "end-offsets"})
 
     def committed(self, group: str, topic: str) -> dict[int, tuple[int, str]]:
         """Each partition's committed offset and metadata.
@@ -204,7 +208,10 @@ num.io.threads=2
         """
         asking = self._askers.get(group)
         if asking is None:
-            asking = self._askers[group] = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group})
+            asking = Consumer({**QUIET, "bootstrap.servers": self.bootstrap, "group.id": group})
+            self._askers[group] = asking
+            if len(self._askers) > ASKERS_MAX:
+                self._askers.pop(next(iter(self._askers))).close()
         partitions = asking.list_topics(topic, timeout=10).topics[topic].partitions
         deadline = time.monotonic() + 30
         while True:

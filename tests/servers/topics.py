@@ -54,6 +54,7 @@ def read_topic(kafka: KafkaServer, topic: str) -> dict[int, list[tuple]]:
         {
             "bootstrap.servers": kafka.bootstrap,
             "group.id": f"truth-{topic}",
+            "log_level": 0,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "enable.auto.commit": False,
