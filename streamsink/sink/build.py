@@ -21,6 +21,7 @@ from streamsink.consume.topic_ids import ask_topic_ids
 from streamsink.encode.formats import make_format
 from streamsink.errors import StoreUnsafeError
 from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.observe.traces import file_traces
 from streamsink.partition.partitioner import make_partitioner
 from streamsink.sink.bad_records import BadRecords
 from streamsink.sink.dead_letter import DeadLetterTopic
@@ -146,7 +147,7 @@ def build_task(config: SinkConfig, task_id: int, store: Store, *, results: bool 
         files=TaskFiles(format_, origin),
         uploads=Uploads(store, config.upload_threads, keeps_footer=format_.keeps_footer),
         bad_records=BadRecords(config.errors, _dead_letters(config, task_id, origin.writer)),
-        tally=Tally(said),
+        tally=Tally(said, file_traces(config.name, task_id)),
         guard=TopicGuard(
             store, config.naming.topics_dir, no_ids if results else partial(ask_topic_ids, config.consumer)
         ),

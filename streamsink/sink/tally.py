@@ -10,6 +10,7 @@ import structlog
 from streamsink.consume.protocol import SliceConsumer
 from streamsink.observe.durations import Durations
 from streamsink.observe.snapshot import PartitionSnapshot, TaskSnapshot
+from streamsink.observe.traces import FileTraces
 from streamsink.record import BadRecord, RawSlice, TopicPartition
 from streamsink.sink import effects as do
 from streamsink.sink import events as on
@@ -25,10 +26,12 @@ class Tally:
 
     Args:
         guarantee: What the configuration and the store guarantee, in words.
+        traces: Hear of each file.
     """
 
-    def __init__(self, guarantee: str) -> None:
+    def __init__(self, guarantee: str, traces: FileTraces) -> None:
         self.guarantee = guarantee
+        self._traces = traces
         self.assigned = False
         self.troubles: dict[str, str] = {}
         """What is tried again now: by what failed (broker, registry, store), why."""
@@ -54,14 +57,24 @@ class Tally:
         self.bad_records_total += len(bad)
         self.failed("record", len(bad))
 
+    def opened(self, file_id: int) -> None:
+        """A file opened."""
+        self._traces.opened(file_id)
+
     def closed(self, close: do.Close) -> None:
         """A file closed."""
         self._rotations[str(close.reason)] += 1
+        self._traces.closed(close.file_id)
+
+    def discarded(self, file_id: int) -> None:
+        """A file is done with, stored or not."""
+        self._traces.discarded(file_id)
 
     def stored(self, outcome: StoredObject) -> None:
         """An upload ended well: our object is stored, or another's was met."""
         self.troubles.pop("store", None)
         about = outcome.description
+        self._traces.stored(outcome.event.file_id, about.topic, _span_attributes(outcome))
         if isinstance(outcome.event, on.Conflict):
             self.objects_adopted_total += 1
             return
@@ -123,6 +136,10 @@ class Tally:
             case _:
                 raise AssertionError(effect)
 
+    def close(self) -> None:
+        """Send the last traces."""
+        self._traces.close()
+
     def snapshot(self, machine: SinkMachine, consumer: SliceConsumer) -> TaskSnapshot:
         """Where the task stands."""
         ends = consumer.end_offsets(list(machine.partitions))
@@ -152,6 +169,24 @@ class Tally:
                 if state.ledger is not None
             },
         )
+
+
+def _span_attributes(outcome: StoredObject) -> dict[str, str | int | bool]:
+    """OpenTelemetry's names for messaging where it has them."""
+    about = outcome.description
+    return {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": about.topic,
+        "messaging.destination.partition.id": str(about.partition),
+        "messaging.batch.message_count": about.record_count,
+        "messaging.kafka.offset": about.first_offset,
+        "streamsink.offset.last": about.last_offset,
+        "streamsink.object": about.name,
+        "streamsink.bytes": about.size_bytes or 0,
+        "streamsink.reason": about.reason,
+        "streamsink.adopted": isinstance(outcome.event, on.Conflict),
+    }
 
 
 def _partition_snapshot(state: PartitionState, end: int | None, *, paused: bool) -> PartitionSnapshot:

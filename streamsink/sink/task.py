@@ -220,9 +220,10 @@ class SinkTask:
             self._tell(on.Lost(tuple(partitions)))
 
     def close(self) -> None:
-        """Let go of the upload threads, and of where dead letters go."""
+        """Let go of the upload threads, of where dead letters go, and of traces."""
         self._uploads.close()
         self._bad_records.close()
+        self.tally.close()
 
     def _take_slices(self, slices: Sequence[RawSlice]) -> set[TopicPartition]:
         """Take slices in; gives the partitions that are to be read again from where a slice could not be taken."""
@@ -278,6 +279,7 @@ class SinkTask:
         match effect:
             case do.Open():
                 self._files.open(effect)
+                self.tally.opened(effect.file_id)
                 reached(Point.FILE_OPENED)
             case do.Append():
                 self._told.append(self._files.append(effect))
@@ -294,6 +296,7 @@ class SinkTask:
                 self._uploads.upload(file_id, *self._files.finished(file_id))
             case do.Discard(file_id):
                 self._files.discard(file_id)
+                self.tally.discarded(file_id)
             case do.Commit():
                 self._commits.order(effect)
             case do.Seek(partition, offset):

@@ -44,6 +44,7 @@ def test_the_build_stage_makes_a_small_worker_that_runs_from_a_read_only_folder(
         "duckdb",
         "faust",
         "grpc_tools.protoc",
+        "opentelemetry.sdk.trace",
         "ptars",
         "pyarrow.dataset",
     )
