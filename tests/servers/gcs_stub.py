@@ -64,6 +64,9 @@ def _handler(stub: GcsStub) -> type[BaseHTTPRequestHandler]:
 
         def do_PUT(self) -> None:
             data = self.rfile.read(int(self.headers["Content-Length"]))
+            if len(data) < int(self.headers["Content-Length"]):
+                self.close_connection = True
+                return None
             kept = {
                 key.lower(): value
                 for key, value in self.headers.items()

@@ -44,7 +44,7 @@ def drains_slowly(spec, stop, report):
     _sign(spec, "started")
     while not stop.wait(0.05):
         report(TaskSnapshot(assigned=True, retrying=spec.config.get("retrying", "")))
-    time.sleep(0.3 + 0.5 * spec.task_id)
+    time.sleep(float(spec.config.get("drain_s", 0.3 + 0.5 * spec.task_id)))
     _sign(spec, "drained")
 
 
