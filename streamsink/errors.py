@@ -66,8 +66,8 @@ class DecodeError(StreamsinkError):
     """One record can't be decoded, by the stage named in Connect's words (KEY_CONVERTER, VALUE_CONVERTER)."""
 
 
-class TransformError(StreamsinkError):
-    """A transform can't take some rows of a batch.
+class RowsError(StreamsinkError):
+    """Some rows of a batch can't be taken.
 
     Args:
         message: What is wrong with them.
@@ -77,6 +77,14 @@ class TransformError(StreamsinkError):
     def __init__(self, message: str, *, rows: Mapping[int, str] | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.rows = dict(rows or {})
+
+
+class TransformError(RowsError):
+    """A transform can't take some rows of a batch."""
+
+
+class ConvertError(RowsError):
+    """A user's converter can't read some values of a batch."""
 
 
 class TransientError(StreamsinkError):

@@ -80,7 +80,7 @@ CONTENT_KEYS = grouped(
             "format.class",
             KeyType.CLASS,
             "parquet",
-            "What objects are: parquet, avro, jsonl or raw, or the class name of Confluent's format.",
+            "What objects are: parquet, avro, jsonl or raw, the class name of Confluent's format, or one of your own.",
             Importance.HIGH,
             recommended=FORMATS,
         ),

@@ -12,6 +12,8 @@ from streamsink.config.by_topic import read_patterns
 from streamsink.config.clients import read_clients
 from streamsink.config.definition import NEAR_CUTOFF, Definition, Values, parse
 from streamsink.config.location import DEAD_LETTER_PREFIX, check_credentials, read_dead_letters, read_location
+from streamsink.config.own_classes import FORMAT_PREFIX, own_converter
+from streamsink.config.plugins import PluginType, find_plugin
 from streamsink.config.profiles import CLASSES, NATIVE, ConnectorClass, find_class
 from streamsink.config.registry import WITH_REGISTRY, read_registry
 from streamsink.config.sink import Compatibility, Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
@@ -145,6 +147,7 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         key_schemas_enable=key_schemas and key_converter is Converter.JSON,
         value_converter=converter,
         schemas_enable=schemas_enable and converter is Converter.JSON,
+        value_plugin=own_converter(values, worker),
         value_registry=read_registry(values, worker, converter),
         schema_compatibility=_read_compatibility(values, converter),
         archive_value=content.read_archive_value(values, profile, converter, encoding.kind, transforms),
@@ -208,8 +211,9 @@ def _read_errors(values: Values, topics: tuple[str, ...], dead_letters: tuple[st
 
 def warn_of_unknown(values: Values) -> None:
     """Keys nobody defines: told with the nearest name, and quietly passed over where others make up the names."""
+    own_format = find_plugin(PluginType.FORMAT, values.raw.get("format.class", "")) is not None
     for key in values.raw:
-        if key in values.definition or key.startswith(FREE_PREFIXES):
+        if key in values.definition or key.startswith(FREE_PREFIXES) or (own_format and key.startswith(FORMAT_PREFIX)):
             continue
         near = values.definition.near(key, PLUGIN_CUTOFF if key.startswith(PLUGIN_PREFIXES) else NEAR_CUTOFF)
         if near:

@@ -111,7 +111,7 @@ CONVERTER_KEYS = grouped(
             KeyType.CLASS,
             None,
             "How values are read: bytes, string, json, avro, protobuf, jsonschema, or the class name of Connect's or "
-            "Confluent's converter; else the worker's, else bytes.",
+            "Confluent's converter, or one of your own; else the worker's, else bytes.",
             Importance.HIGH,
             recommended=CONVERTERS,
             width=Width.LONG,

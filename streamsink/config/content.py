@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from streamsink.config import names
 from streamsink.config.definition import Values
+from streamsink.config.own_classes import own_converter, own_format
+from streamsink.config.plugins import PluginType, find_plugin
 from streamsink.config.registry import WITH_REGISTRY, find_converter
 from streamsink.config.sink import (
     ArchiveValue,
@@ -18,7 +20,7 @@ from streamsink.config.sink import (
 )
 from streamsink.config.transforms import HIDING
 
-MAKES_COLUMNS = WITH_REGISTRY | {Converter.JSON}
+MAKES_COLUMNS = WITH_REGISTRY | {Converter.JSON, Converter.USERS}
 """Converters that take a value apart."""
 
 COMPRESSION_KEYS = ("compression.type", "s3.compression.type", "gcs.compression.type", "az.compression.type")
@@ -42,7 +44,8 @@ def read_key_converter(values: Values, worker: Mapping[str, str]) -> tuple[Conve
     source = values.raw if own else worker
     text = (own or worker.get("key.converter", "")).strip() or "bytes"
     found = names.find(names.CONVERTERS, text)
-    if found in WITH_REGISTRY or (found is None and text in names.CONVERTERS_LATER):
+    later = text in names.CONVERTERS_LATER or find_plugin(PluginType.CONVERTER, text) is not None
+    if found in WITH_REGISTRY or (found is None and later):
         found = Converter.BYTES
         values.warn(f"key.converter: keys are kept as bytes, {text} is not applied to them")
     elif found is None:
@@ -58,7 +61,8 @@ def read_value_converter(values: Values, worker: Mapping[str, str]) -> tuple[Con
     source = values.raw if own else worker
     text = (own or worker.get("value.converter", "")).strip() or "bytes"
     whose = "" if own else "the worker's "
-    found = find_converter(values, "value.converter", text, whose)
+    plugin = own_converter(values, worker)
+    found = Converter.USERS if plugin is not None else find_converter(values, "value.converter", text, whose)
     enabled = source.get("value.converter.schemas.enable", "").strip().lower()
     default = text == names.JSON_CONVERTER_CLASS
     return found, {"true": True, "false": False}.get(enabled, default)
@@ -68,7 +72,11 @@ def read_encoding(values: Values) -> Encoding:
     """Format, codec and level."""
     text = values.text("format.class")
     kind = names.find(names.FORMATS, text)
-    if kind is None:
+    plugin = own_format(values) if kind is None else None
+    if plugin is not None:
+        kind = FormatKind.USERS
+        _check_compression(values, kind)
+    elif kind is None:
         if not values.wrong("format.class"):
             values.problem("format.class", f"{text!r} is unknown; known are {names.known_short(names.FORMATS)}")
         kind = FormatKind.PARQUET
@@ -89,6 +97,7 @@ def read_encoding(values: Values) -> Encoding:
         row_group_bytes=values.whole("row.group.bytes"),
         separator=values.text("format.bytearray.separator"),
         raw_extension=extension,
+        plugin=plugin,
     )
 
 
@@ -99,6 +108,8 @@ def _codec(values: Values, kind: FormatKind) -> str:
             return "none" if codec == "uncompressed" else codec
         case FormatKind.AVRO:
             return values.text("avro.codec").strip().lower()
+        case FormatKind.USERS:
+            return "none"
         case FormatKind.JSONL | FormatKind.RAW:
             given = [key for key in COMPRESSION_KEYS if values.given(key)]
             codecs = {values.text(key).strip().lower() for key in given}
@@ -112,7 +123,8 @@ def _check_compression(values: Values, kind: FormatKind) -> None:
         return
     for key in COMPRESSION_KEYS:
         if values.text(key).strip().lower() != "none":
-            values.problem(key, f"is for JSON Lines and raw objects only: use {kind.value}.codec")
+            instead = "that is its own matter" if kind is FormatKind.USERS else f"use {kind.value}.codec"
+            values.problem(key, f"is for JSON Lines and raw objects only: {instead}")
 
 
 def _level(values: Values, codec: str) -> int | None:

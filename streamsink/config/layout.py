@@ -41,6 +41,8 @@ def _decisive(config: SinkConfig) -> dict[str, object]:
         decisive["extension"] = encoding.raw_extension
     if rules.plugin:
         decisive["plugin"] = [rules.plugin, dict(rules.settings)]
+    own = {"value_plugin": config.value_plugin, "format_plugin": encoding.plugin}
+    decisive |= {key: [spec.name, dict(spec.settings)] for key, spec in own.items() if spec is not None}
     if rules.kind in _FIELDS:
         decisive["fields"] = list(rules.fields)
     if rules.kind in _TIMED:

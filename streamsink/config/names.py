@@ -15,7 +15,9 @@ _EXTRACTOR = f"{_PARTITIONER}TimeBasedPartitioner$"
 
 JSON_CONVERTER_CLASS = "org.apache.kafka.connect.json.JsonConverter"
 
-FORMATS: dict[str, FormatKind] = {kind.value: kind for kind in FormatKind} | {
+_OWN_FORMATS = ("parquet", "avro", "jsonl", "raw")
+
+FORMATS: dict[str, FormatKind] = {name: FormatKind(name) for name in _OWN_FORMATS} | {
     "json": FormatKind.JSONL,
     "bytearray": FormatKind.RAW,
     "bytes": FormatKind.RAW,
@@ -44,7 +46,9 @@ EXTRACTORS: dict[str, ExtractorKind] = {kind.value: kind for kind in ExtractorKi
     f"{_EXTRACTOR}RecordFieldTimestampExtractor": ExtractorKind.RECORD_FIELD,
 }
 
-CONVERTERS: dict[str, Converter] = {kind.value: kind for kind in Converter} | {
+_OWN_CONVERTERS = ("bytes", "string", "json", "avro", "protobuf", "jsonschema")
+
+CONVERTERS: dict[str, Converter] = {name: Converter(name) for name in _OWN_CONVERTERS} | {
     "org.apache.kafka.connect.converters.ByteArrayConverter": Converter.BYTES,
     "org.apache.kafka.connect.storage.StringConverter": Converter.STRING,
     JSON_CONVERTER_CLASS: Converter.JSON,

@@ -41,6 +41,8 @@ GROUPS = {
     PluginType.TRANSFORMATION: "streamsink.transforms",
     PluginType.PREDICATE: "streamsink.predicates",
     PluginType.PARTITIONER: "streamsink.partitioners",
+    PluginType.CONVERTER: "streamsink.converters",
+    PluginType.FORMAT: "streamsink.formats",
 }
 """Entry points' groups for users' own."""
 
@@ -87,6 +89,22 @@ def find_plugin(kind: PluginType, name: str) -> Plugin | None:
     """A user's own class by its entry point's name or its class's."""
     bare = name.strip()
     return next((one for one in _users() if one.type is kind and bare in {one.name, one.short}), None)
+
+
+def make_plugin(kind: PluginType, name: str, settings: Mapping[str, str]) -> Any:
+    """An object of a user's own class.
+
+    Raises:
+        PluginError: It isn't installed, can't be imported, or refuses its settings.
+    """
+    plugin = find_plugin(kind, name)
+    if plugin is None:
+        raise PluginError(f"{name} is not installed: no entry point of {GROUPS[kind]} has this name")
+    made = plugin.load()
+    try:
+        return made(settings)
+    except Exception as error:  # whatever a user's class does with its settings
+        raise PluginError(f"{plugin.name} refuses its settings: {type(error).__name__}: {error}") from error
 
 
 def _own_version() -> str:

@@ -16,7 +16,7 @@ class Profile(StrEnum):
 
 
 class Converter(StrEnum):
-    """Short names of Connect's converters."""
+    """Short names of Connect's converters, and what stands for a user's own."""
 
     BYTES = "bytes"
     STRING = "string"
@@ -24,6 +24,7 @@ class Converter(StrEnum):
     AVRO = "avro"
     PROTOBUF = "protobuf"
     JSON_SCHEMA = "jsonschema"
+    USERS = "users"
 
 
 class SubjectStrategy(StrEnum):
@@ -80,12 +81,13 @@ class ExtractorKind(StrEnum):
 
 
 class FormatKind(StrEnum):
-    """Short names of the file formats."""
+    """Short names of the file formats, and what stands for a user's own."""
 
     PARQUET = "parquet"
     AVRO = "avro"
     JSONL = "jsonl"
     RAW = "raw"
+    USERS = "users"
 
 
 class RotationScope(StrEnum):
@@ -109,6 +111,14 @@ class RegistryRules:
     properties: Mapping[str, str]
     strategy: SubjectStrategy = SubjectStrategy.TOPIC
     use_latest_version: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSpec:
+    """A user's own class as configured: its name, and its settings without what keys put before them."""
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,7 @@ class Encoding:
     row_group_bytes: int = 8 * 1024 * 1024
     separator: str = "\n"
     raw_extension: str = ".bin"
+    plugin: PluginSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +239,7 @@ class SinkConfig:
     value_converter: Converter = Converter.BYTES
     schemas_enable: bool = False
     value_registry: RegistryRules | None = None
+    value_plugin: PluginSpec | None = None
     schema_compatibility: Compatibility = Compatibility.NONE
     archive_value: ArchiveValue = ArchiveValue.RAW
     archive_envelope: bool = True

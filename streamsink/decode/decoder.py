@@ -19,10 +19,8 @@ from streamsink.config.sink import (
     ArchiveValue,
     Compatibility,
     Converter,
-    ExtractorKind,
     FormatKind,
     NullValues,
-    PartitionerKind,
     SinkConfig,
 )
 from streamsink.decode import json_text
@@ -41,13 +39,13 @@ from streamsink.decode.protocol import Decoder
 from streamsink.decode.registry import SchemaRegistry, SchemaShelf
 from streamsink.decode.registry_values import RegistryValues
 from streamsink.decode.shape import Kind, Shape
+from streamsink.decode.users import UsersValues
+from streamsink.decode.wanted import fields_wanted
 from streamsink.errors import ConfigError, DecodeError, Problem
 from streamsink.record import ENVELOPE, DecodedSlice, RawSlice
 
 _log = structlog.get_logger("streamsink.decode")
 
-_TIMED = {PartitionerKind.TIME, PartitionerKind.HOURLY, PartitionerKind.DAILY, PartitionerKind.FIELD_TIME}
-_BY_FIELD = {PartitionerKind.FIELD, PartitionerKind.FIELD_TIME}
 _HINT_SKIP = "errors.tolerance=all skips such records, errors.deadletterqueue.topic.name keeps them"
 _HINT_NULLS = "behavior.on.null.values=write keeps tombstones, ignore drops them"
 
@@ -91,15 +89,6 @@ def _copies(config: SinkConfig) -> bool:
     return config.encoding.kind is FormatKind.AVRO and config.archive_value is not ArchiveValue.RAW
 
 
-def fields_wanted(config: SinkConfig) -> tuple[str, ...]:
-    """The value's fields that encoded partitions are made of, dots for nested ones."""
-    rules = config.partitioning
-    fields = list(rules.fields) if rules.kind in _BY_FIELD else []
-    if rules.kind in _TIMED and rules.extractor is ExtractorKind.RECORD_FIELD:
-        fields.append(rules.timestamp_field)
-    return tuple(dict.fromkeys(fields))
-
-
 @dataclass(slots=True)
 class _Decoded:
     """What becomes of the values of one slice: columns, and why rows are left out."""
@@ -121,6 +110,7 @@ class SinkDecoder:
     ) -> None:
         self._config = config
         self._registry = registry
+        self._users = UsersValues(config.value_plugin) if config.value_plugin is not None else None
         self._is_json = config.value_converter is Converter.JSON
         self._wanted = fields_wanted(config)
         self._raw = config.archive_value is ArchiveValue.RAW
@@ -200,6 +190,10 @@ class SinkDecoder:
                 beside = self._json(raw)
                 decoded.partition_columns = _batch(beside.arrays, beside.fields, len(values))
                 decoded.bad = beside.bad
+            if self._users is not None and self._wanted:
+                beside = self._own(raw)
+                decoded.partition_columns = _batch(beside.arrays, beside.fields, len(values))
+                decoded.bad = beside.bad
             if self._registry is not None and self._wanted:
                 heads = frozenset(path.split(".")[0] for path in self._wanted)
                 apart = self._registry.read_apart(raw.topic_partition.topic, values, heads | set(self._wanted))
@@ -210,6 +204,8 @@ class SinkDecoder:
             found = self._registry.read(raw.topic_partition.topic, values)
             bad = {row: (VALUE_STAGE, error) for row, error in found.bad.items()}
             return _Decoded(found.arrays, found.fields, bad=bad, tag=found.tag, metadata=found.metadata)
+        if self._users is not None:
+            return self._own(raw)
         if self._is_json:
             return self._json(raw)
         if self._config.value_converter is Converter.STRING:
@@ -223,6 +219,12 @@ class SinkDecoder:
         columns = self._topics[topic].read(raw.rows.column("value"))
         bad = {row: (VALUE_STAGE, error) for row, error in columns.bad.items()}
         return _Decoded(columns.arrays, columns.fields, bad=bad)
+
+    def _own(self, raw: RawSlice) -> _Decoded:
+        assert self._users is not None
+        found = self._users.read(raw.topic_partition.topic, raw.rows.column("value"))
+        bad = {row: (VALUE_STAGE, error) for row, error in found.bad.items()}
+        return _Decoded(found.arrays, found.fields, bad=bad)
 
     def _judge_keys(self, raw: RawSlice, decoded: _Decoded) -> None:
         if self._config.key_converter is not Converter.JSON:

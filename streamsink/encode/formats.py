@@ -12,6 +12,7 @@ from streamsink.encode.parquet import EXTENSIONS, ParquetFormat
 from streamsink.encode.protocol import Format
 from streamsink.encode.raw import RawFormat
 from streamsink.encode.stream import SUFFIXES
+from streamsink.encode.users import UsersFormat
 from streamsink.errors import ConfigError, Problem
 
 _AVRO_NAMES = {"none": "null", "zstd": "zstandard", "gzip": "deflate"}
@@ -27,6 +28,7 @@ def make_format(encoding: Encoding, rotation: Rotation) -> Format:
 
     Raises:
         ConfigError: The format has no such codec.
+        TerminalError: A user's format is not installed any more.
     """
     match encoding.kind:
         case FormatKind.PARQUET:
@@ -38,6 +40,8 @@ def make_format(encoding: Encoding, rotation: Rotation) -> Format:
             return JsonLinesFormat(_checked(encoding, "s3.compression.type", SUFFIXES), rotation)
         case FormatKind.RAW:
             return RawFormat(_checked(encoding, "s3.compression.type", SUFFIXES), rotation)
+        case FormatKind.USERS:
+            return UsersFormat(encoding, rotation)
 
 
 def _checked(encoding: Encoding, key: str, codecs: Collection[str]) -> Encoding:

@@ -16,6 +16,7 @@ from streamsink.encode.raw import LENGTH, SEPARATOR, VALUE
 from streamsink.encode.read_avro import AvroReader, read_header
 from streamsink.encode.read_json import JsonLinesReader
 from streamsink.encode.stream import as_file, lines_of, open_plain
+from streamsink.encode.users import UsersReader, users_entries
 from streamsink.errors import TerminalError
 from streamsink.record import ENVELOPE
 
@@ -81,6 +82,8 @@ def open_foreign(name: str, data: Data) -> ObjectReader:
 
 
 def _open(name: str, data: Data, sidecar: bytes | None) -> ObjectReader:
+    if (entries := users_entries(sidecar)) is not None:
+        return UsersReader(name, data, entries)
     if name.endswith(".parquet"):
         return ParquetReader(data)
     if name.endswith(".avro"):

@@ -13,6 +13,7 @@ from streamsink.config.layout import layout_fingerprint
 from streamsink.config.plugins import all_plugins
 from streamsink.partition.partitioner import make_partitioner
 from streamsink.sink.lanes import LaneSorter
+from tests.own_classes import forget
 from tests.unit.transform.conftest import BASE, WORKER, chain_of, raw_slice
 
 PARTITIONER = """
@@ -46,6 +47,7 @@ def package(tmp_path, monkeypatch):
     )
     (tmp_path / "my_package" / "initial.py").write_text(PARTITIONER)
     monkeypatch.syspath_prepend(str(tmp_path))
+    forget()
 
 
 def test_readmes_example_works(pipeline):
