@@ -86,7 +86,7 @@ class RegistryValues:
         """
         ids = self._codes(wire.read_frames(values))[0] if self._has_messages else wire.read_ids(values)
         lanes: dict[str, list[int]] = {}
-        for schema_id in np.unique(ids).tolist():
+        for schema_id in wire.distinct(ids):
             lanes.setdefault(self._tag(topic, schema_id), []).append(schema_id)
         if len(lanes) == 1:
             return [np.arange(len(ids))]
@@ -146,7 +146,7 @@ class RegistryValues:
     def _groups(self, topic: str, frames: Frames, bad: dict[int, str]) -> list[tuple[int, Int64s, SchemaReader]]:
         """The rows of each schema, and what reads them; rows whose schema can't be used are bad."""
         groups: list[tuple[int, Int64s, SchemaReader]] = []
-        for schema_id in np.unique(frames.ids).tolist():
+        for schema_id in wire.distinct(frames.ids):
             if wire.NO_MESSAGE <= schema_id < 0:
                 continue
             rows = np.flatnonzero(frames.ids == schema_id)

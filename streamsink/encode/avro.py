@@ -7,12 +7,11 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
 from streamsink.config.sink import Encoding, Rotation
-from streamsink.encode.avro_rows import encode_rows, varint
+from streamsink.encode.avro_rows import encode_rows
 from streamsink.encode.avro_schema import decoded_schema, to_avro
 from streamsink.encode.cells import cuts, layout, packed, pieces, size_bytes
 from streamsink.encode.chunks import Chunks, seal
@@ -109,7 +108,7 @@ class AvroEncoder:
         return MAGIC + _long(len(entries)) + meta + _long(0) + self._sync
 
 
-def compress(block: memoryview, encoding: Encoding) -> bytes:
+def compress(block: memoryview, encoding: Encoding) -> bytes | memoryview:
     """A block as its codec stores it."""
     level = encoding.level
     match encoding.codec:
@@ -125,12 +124,18 @@ def compress(block: memoryview, encoding: Encoding) -> bytes:
             zstd: bytes = pa.Codec("zstd", 1 if level is None else level).compress(block, asbytes=True)
             return zstd
         case _:
-            return bytes(block)
+            return block
 
 
 def _long(value: int) -> bytes:
-    cell: bytes = varint(np.array([value]))[0].as_py()
-    return cell
+    """A number as a zigzag varint."""
+    zigzag = (value << 1) ^ (value >> 63)
+    groups = bytearray()
+    while zigzag > 0x7F:
+        groups.append(zigzag & 0x7F | 0x80)
+        zigzag >>= 7
+    groups.append(zigzag)
+    return bytes(groups)
 
 
 def _bytes(text: str) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 
+import numpy as np
+
 from streamsink.encode.protocol import EncodedFile
 
 CHUNK_OVERHEAD_BYTES = 64
@@ -17,7 +19,7 @@ class Chunks:
     closed = False
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[bytes | memoryview] = deque()
         self.size_bytes = 0
 
     @property
@@ -25,8 +27,8 @@ class Chunks:
         """Bytes of memory held."""
         return self.size_bytes + len(self._chunks) * CHUNK_OVERHEAD_BYTES
 
-    def write(self, data: bytes) -> int:
-        """Take a piece."""
+    def write(self, data: bytes | memoryview) -> int:
+        """Take a piece, which must not change any more."""
         self._chunks.append(data)
         self.size_bytes += len(data)
         return len(data)
@@ -40,7 +42,8 @@ class Chunks:
 
     def take(self, *, head: bytes = b"") -> memoryview:
         """All of it after `head`, contiguous. Empties the chunks."""
-        joined = bytearray(len(head) + self.size_bytes)
+        # Not a bytearray: that would be filled with zeros first, a pass over as many bytes.
+        joined = np.empty(len(head) + self.size_bytes, np.uint8).data
         position = len(head)
         joined[:position] = head
         while self._chunks:
@@ -48,7 +51,7 @@ class Chunks:
             joined[position : position + len(chunk)] = chunk
             position += len(chunk)
         self.size_bytes = 0
-        return memoryview(joined).toreadonly()
+        return joined.toreadonly()
 
 
 def seal(data: memoryview, sidecar: bytes | None = None) -> EncodedFile:
