@@ -1,25 +1,26 @@
 """The app's side of an archive: hands over and releases held messages, and drains when Faust stops the flow.
 
-All of it runs on the app's event loop; only the task's thread (`engine.py`) lies beyond, and it calls back through the
-loop. Knows nothing of agents and results.
+All of it runs on the app's event loop; the task is a process beyond it (`engine.py`). Knows nothing of agents and
+results.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import time
 from collections.abc import Callable
-from typing import Any
+from itertools import count
 
 import structlog
 from faust.types import TP, AppT, Message
 
 from streamsink.config.sink import SinkConfig
-from streamsink.faust.consumer import Forgotten, HeldConsumer, Loose
+from streamsink.errors import StreamsinkError
 from streamsink.faust.engine import Engine
-from streamsink.faust.holds import Holds
+from streamsink.faust.feed import Feed, Loose
+from streamsink.faust.holds import Held, Holds
+from streamsink.faust.messages import Answer, Drain, Drained, Hurried, Order, StoredUpTo, Taken
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.record import TopicPartition
 
@@ -29,6 +30,9 @@ WATCH_S = 0.05
 FINISH_S = 0.01
 """How often to look whether agents have finished: Faust waits meanwhile."""
 
+GATHER_S = 0.25
+"""Results are gathered for so long before they are sent."""
+
 WAITING_MAX = 20_000
 """So many messages may wait for the task before agents wait for it."""
 
@@ -36,7 +40,7 @@ CROWDED = 1.25
 """Above `held_bytes_max` everything is stored early; above this multiple of it nothing more is taken in."""
 
 SLACK_S = 5.0
-"""What a drain may take beyond its deadline, for the threads to hear of it."""
+"""What a drain may take beyond its deadline, for the process to hear of it."""
 
 GC_THRESHOLD = (50_000, 20, 50)
 """Held messages live for long and hold no cycles. Looking for some among them, as often as Python does by itself, was
@@ -68,44 +72,43 @@ class Flow:
     ) -> None:
         self.app = app
         self.config = config
-        self.failure: BaseException | None = None
-        self._consumer = HeldConsumer(
-            archived, results_max=results_max, release=self._stored, poll_records_max=config.poll_records_max
-        )
-        self.holds = Holds(hand_over=self._consumer.put, forget=self._forget, given_up=self.forget, release=self._ack)
+        self.failure: StreamsinkError | None = None
+        self.snapshot: TaskSnapshot | None = None
+        """Where the task stands."""
+        self._feed = Feed(archived, results_max=results_max, order=self._order)
+        self.holds = Holds(hand_over=self._hand_over, forget=self._feed.forget, given_up=self.forget, release=self._ack)
         self._held_bytes_max = held_bytes_max
         self._drain_s = config.drain_timeout_ms / 1000
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task_ended = False
         self._flowing = False
+        self._gathering = False
         self._releasing = False
-
-    @property
-    def snapshot(self) -> TaskSnapshot | None:
-        """Where the task stands."""
-        return self._engine.snapshot if self._engine is not None else None
+        self._drains: dict[int, asyncio.Future[bool]] = {}
+        self._drain_numbers = count(1)
 
     @property
     def active(self) -> bool:
         """Whether Faust lets messages flow."""
         return self.app.flow_control.is_active()
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Start the task."""
         if gc.get_threshold()[0] in GC_THRESHOLDS_OF_PYTHON:
             gc.set_threshold(*GC_THRESHOLD)
         self._loop = asyncio.get_running_loop()
         self._task_ended = False
-        self._engine = Engine(self.config, self._consumer, lambda error: self._call(self._ended, error))
-        self._engine.start()
+        self._engine = Engine(self.config, self._answered, self._ended)
+        await self._engine.start()
 
     async def stop(self) -> None:
         """End the task; Faust has stopped the flow before, so what is left are results outside of agents."""
-        if self._engine is not None and not await asyncio.to_thread(self._engine.stop, self._drain_s + SLACK_S):
+        self._feed.send()
+        if self._engine is not None and not await self._engine.stop(self._drain_s + SLACK_S):
             log.warning("the archive's task did not end in time", hint="the store may be slow to answer")
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: StreamsinkError) -> None:
         """Give everything up for good: nothing from here on is released, and Faust waits for nothing."""
         if self.failure is None:
             self.failure = error
@@ -114,12 +117,31 @@ class Flow:
 
     def put(self, result: Loose) -> None:
         """Archive a result that belongs to no message."""
-        self._consumer.put(result)
+        self._feed.put_loose(result)
+        self._gather()
+
+    def _hand_over(self, held: Held) -> None:
+        self._feed.put(held)
+        if not self._gathering:
+            self._gather()
+
+    def _gather(self) -> None:
+        if not self._gathering and self._loop is not None:
+            self._gathering = True
+            self._loop.call_later(GATHER_S, self._send)
+
+    def _send(self) -> None:
+        self._gathering = False
+        self._feed.send()
+
+    def _order(self, order: Order) -> None:
+        if self._engine is not None:
+            self._engine.order(order)
 
     @property
     def behind(self) -> bool:
         """Whether the task has more before it than it should: agents wait for it."""
-        return self._consumer.waiting > WAITING_MAX
+        return self._feed.waiting > WAITING_MAX
 
     @property
     def full(self) -> bool:
@@ -144,24 +166,23 @@ class Flow:
         """Have the task store what was handed over; whether it did, in time."""
         if self._engine is None or self._task_ended or self._loop is None:
             return False
-        stored: asyncio.Future[bool] = self._loop.create_future()
-
-        def done(clean: bool) -> None:  # noqa: FBT001 - a callback's one argument
-            if not stored.done():
-                stored.set_result(clean)
-
-        self._consumer.drain(lambda clean: self._call(done, clean))
+        number = next(self._drain_numbers)
+        stored = self._drains[number] = self._loop.create_future()
+        self._feed.send()
+        self._order(Drain(number))
         try:
             return await asyncio.wait_for(stored, self._drain_s + SLACK_S)
         except TimeoutError:
             return False
+        finally:
+            del self._drains[number]
 
     async def _drain(self) -> None:
         """Faust waits for its messages: let agents finish, store and release everything, give up the rest."""
         ending = self.holds.partitions()
         if not ending:
             return
-        self._consumer.hurried = True
+        self._order(Hurried(hurried=True))
         deadline_s = time.monotonic() + self._drain_s
         while self.holds.streams and time.monotonic() < deadline_s:  # noqa: ASYNC110 - once a rebalance
             await asyncio.sleep(FINISH_S)
@@ -171,18 +192,26 @@ class Flow:
         given_up = sum(self.holds.give_up(partition) for partition in ending)
         if given_up:
             log.warning("let go before everything was stored", messages=given_up, hint="they will be processed again")
-        self._consumer.hurried = False
+        self._order(Hurried(hurried=False))
 
     def forget(self, message: Message) -> None:
         """A message that was given up: Faust must not wait for it, whoever still refers to it."""
         self.app.consumer.unacked.discard(message)
 
-    def _forget(self, tp: TP) -> None:
-        self._consumer.put(Forgotten(tp))
-
-    def _stored(self, tp: TP, offset: int) -> None:
-        """Called on the task's thread."""
-        self._call(self._may_release, tp, offset)
+    def _answered(self, answer: Answer) -> None:
+        match answer:
+            case Taken(messages):
+                self._feed.taken(messages)
+            case StoredUpTo(name, offset):
+                source = self._feed.source(name, offset)
+                if source is not None:
+                    self._may_release(*source)
+            case Drained(number, clean):
+                waits = self._drains.get(number)
+                if waits is not None and not waits.done():
+                    waits.set_result(clean)
+            case TaskSnapshot():
+                self.snapshot = answer
 
     def _may_release(self, tp: TP, offset: int) -> None:
         self.holds.may_release(tp, offset)
@@ -199,13 +228,10 @@ class Flow:
         if message.ack(self.app.consumer):
             self.app.sensors.on_message_out(message.tp, message.offset, message)
 
-    def _call(self, function: Callable[..., None], *args: Any) -> None:
-        """Call on the app's loop, from the task's thread."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to hear
-                self._loop.call_soon_threadsafe(function, *args)
-
-    def _ended(self, error: BaseException | None) -> None:
+    def _ended(self, error: StreamsinkError | None) -> None:
         self._task_ended = True
+        for waits in self._drains.values():
+            if not waits.done():
+                waits.set_result(False)
         if error is not None:
             self.fail(error)

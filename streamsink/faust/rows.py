@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
 import numpy as np
 import pyarrow as pa
-from faust.types import Message
 
-from streamsink.record import RAW_SCHEMA, TIMESTAMP_TYPE, RawSlice, TopicPartition
+from streamsink.faust.messages import Rows
+from streamsink.record import RAW_SCHEMA, TIMESTAMP_TYPE, RawSlice
 
 CREATE_TIME = 1
 NO_TIME = 0
 
-Headers = Sequence[tuple[str, bytes | None]]
 
-
-@dataclass(slots=True)
-class Row:
-    """One result, with what its message says of itself."""
-
-    offset: int
-    timestamp_s: float | None
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
-
-
-@dataclass(slots=True)
-class Gathered:
-    """What came of one partition since the last slice: its rows, and the range of offsets they are all of."""
-
-    start: int
-    end: int
-    rows: list[Row] = field(default_factory=list)
-
-    def as_slice(self, name: TopicPartition) -> RawSlice:
-        """As the task takes it."""
-        rows = self.rows
-        times_s = np.array([row.timestamp_s for row in rows], np.float64)  # None is NaN
-        unknown = np.isnan(times_s)
-        times_ms = np.where(unknown, 0, np.rint(times_s * 1000)).astype(np.int64)
-        columns = [
-            pa.array(np.fromiter([row.offset for row in rows], np.int64, len(rows))),
-            pa.array(times_ms, pa.int64(), mask=unknown).cast(TIMESTAMP_TYPE),
-            pa.array(np.where(unknown, NO_TIME, CREATE_TIME).astype(np.int8)),
-            pa.array([row.key for row in rows], pa.binary()),
-            pa.array([row.value for row in rows], pa.binary()),
-            pa.array([row.headers for row in rows], RAW_SCHEMA.field("headers").type),
-        ]
-        return RawSlice(name, self.start, self.end, pa.RecordBatch.from_arrays(columns, schema=RAW_SCHEMA))
-
-
-def headers_of(message: Message) -> Headers:
-    """A message's headers in Kafka's form: ordered, doubles kept."""
-    headers = message.headers
-    if not headers:
-        return ()
-    return list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+def as_slice(rows: Rows, start: int) -> RawSlice:
+    """As the task takes it; it begins where the one before it has ended."""
+    times_s = np.array(rows.times_s, np.float64)  # None is NaN
+    unknown = np.isnan(times_s)
+    times_ms = np.where(unknown, 0, np.rint(times_s * 1000)).astype(np.int64)
+    columns = [
+        pa.array(np.array(rows.offsets, np.int64)),
+        pa.array(times_ms, pa.int64(), mask=unknown).cast(TIMESTAMP_TYPE),
+        pa.array(np.where(unknown, NO_TIME, CREATE_TIME).astype(np.int8)),
+        pa.array(rows.keys, pa.binary()),
+        pa.array(rows.values, pa.binary()),
+        pa.array(rows.headers, RAW_SCHEMA.field("headers").type),
+    ]
+    return RawSlice(rows.name, start, rows.end, pa.RecordBatch.from_arrays(columns, schema=RAW_SCHEMA))

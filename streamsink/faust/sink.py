@@ -2,11 +2,11 @@
 
 Theory of operation. Every message of the agents' topics is held (`holds.py`) from before any stream sees it. A result
 belongs to the message its agent is at. When all streams have acknowledged a message, filtered and failed ones too, it
-is handed to the worker's own sink task (`engine.py`), whose machine files the results as if it had consumed them
-(`consumer.py`). Where that task would commit, the holds are released instead, in order, and Faust commits as it
-always does (`flow.py`). When Faust stops the flow, for a rebalance or its end, and waits for its messages, everything
-is stored at once and released; what isn't stored in time is given up unacknowledged, and read again by whoever has
-the partition next.
+is handed (`feed.py`) to the worker's own sink task, in a process of its own (`engine.py`, `archiver.py`), whose machine
+files the results as if it had consumed them (`consumer.py`). Where that task would commit, the holds are released
+instead, in order, and Faust commits as it always does (`flow.py`). When Faust stops the flow, for a rebalance or its
+end, and waits for its messages, everything is stored at once and released; what isn't stored in time is given up
+unacknowledged, and read again by whoever has the partition next.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ from faust.types import TP, AgentT, AppT, CodecArg, EventT, Message, StreamT
 from mode import Service
 
 from streamsink.errors import ConfigError, Problem, StreamsinkError, TerminalError, TransientError
-from streamsink.faust.consumer import Loose
+from streamsink.faust.feed import Loose
 from streamsink.faust.flow import WATCH_S, Flow
 from streamsink.faust.holds import Held
 from streamsink.faust.results import as_json, by_codec
-from streamsink.faust.rows import Row
 from streamsink.faust.settings import Option, make_config
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.record import TopicPartition
@@ -175,8 +174,9 @@ class ArchiveSink(Sensor):
         message = event.message if event is not None else None
         self._loose_offset = max(self._loose_offset + 1, time.time_ns() // 1000)
         time_s = message.timestamp if message is not None else time.time()
-        row = Row(self._loose_offset, time_s, message.key if message is not None else None, data)
-        self._flow.put(Loose(TopicPartition(self._topic or self.app.conf.id, self._number), row))
+        name = TopicPartition(self._topic or self.app.conf.id, self._number)
+        key = message.key if message is not None else None
+        self._flow.put(Loose(name, self._loose_offset, time_s, key, data))
 
     async def _on_message(self, message: Message) -> None:
         """Faust's consumer has a message: hold it, then let the streams have it."""
@@ -238,7 +238,7 @@ class ArchiveSink(Sensor):
         )
         self._topics = self._also.union(*(agent.get_topic_names() for agent in self._agents))
         self._check_topics()
-        self._flow.start()
+        await self._flow.start()
 
     def _check_topics(self) -> None:
         problems = []

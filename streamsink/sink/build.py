@@ -64,8 +64,7 @@ def run_sink_task(
         TransientError: A restart may help.
         TerminalError: It may not.
     """
-    gc.set_threshold(*GC_THRESHOLD)
-    _give_memory_back()
+    tune_process()
     store = open_store(config.archive_url, config.archive_options)
     try:
         task = build_task(config, task_id, store)
@@ -86,8 +85,9 @@ def run_sink_task(
         store.close()
 
 
-def _give_memory_back() -> None:
-    """Let freed row groups leave the process: Arrow's own pool keeps what it once had, and so does glibc's heap."""
+def tune_process() -> None:
+    """Look for garbage seldom, and let freed row groups leave the process, which Arrow's pool and glibc's heap keep."""
+    gc.set_threshold(*GC_THRESHOLD)
     pa.set_memory_pool(pa.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,15 +1,20 @@
 """`ArchiveSink` in an app: what it archives, and what it refuses."""
 
 import asyncio
+import contextlib
 import gc
 import json
+import os
+import signal
+import subprocess
+from pathlib import Path
 
 import faust
 import pytest
 from faust.serializers import codecs
 from faust.types import TP, ConsumerMessage
 
-from streamsink.errors import ConfigError, TerminalError, TransientError
+from streamsink.errors import ConfigError, TerminalError
 from streamsink.faust import ArchiveSink, archive_records, archive_stream
 from streamsink.upload.local import LocalStore
 from tests.servers.archive_reader import archived_records
@@ -128,39 +133,42 @@ def test_when_the_flow_stops_everything_is_stored_and_given_up_to_faust_at_once(
     assert [row["id"] for row in values(stored())] == [0, 1]
 
 
-def test_a_store_that_is_away_holds_neither_faust_up_nor_lets_it_commit(make_app, loop, tmp_path, stored, monkeypatch):
-    app, archive, agent = make(make_app, tmp_path, enrich, {"rotate.age.ms": 600_000, "drain.timeout.ms": 1000})
-    create = LocalStore.create
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
-    def away(store, name, *args, **kwargs):
-        if name.startswith("topics/"):
-            raise TransientError("away")
-        return create(store, name, *args, **kwargs)
 
-    monkeypatch.setattr(LocalStore, "create", away)
+def test_a_full_disk_holds_neither_faust_up_nor_lets_it_commit(make_app, loop, disk):
+    app, archive, agent = make(make_app, disk, enrich, {"rotate.age.ms": 600_000, "drain.timeout.ms": 1000})
 
     async def scenario():
         async with Worker(app, archive, agent, loop) as worker:
+            await worker.until(lambda: archive.snapshot is not None)
+            with contextlib.suppress(OSError), (disk / "all of it").open("wb") as file:
+                file.write(bytes(1_000_000))
             await worker.send(b'{"id": 0}')
             await asyncio.sleep(0.3)
             app.flow_control.suspend()
             await worker.until(lambda: not list(app.consumer.unacked))
             assert worker.committable() is None
+            await worker.until(lambda: archive.snapshot.failures.get("store", 0) > 0)
 
     loop.run_until_complete(scenario())
 
 
-def test_an_archive_that_fails_stops_the_app_which_waits_for_nothing(make_app, loop, tmp_path, monkeypatch):
-    app, archive, agent = make(make_app, tmp_path, enrich)
-
-    def broken(*_, **__):
-        raise TerminalError("no such bucket", hint="make one")
-
-    monkeypatch.setattr("streamsink.faust.engine.build_task", broken)
+def test_an_archive_that_fails_stops_the_app_which_waits_for_nothing(make_app, loop, tmp_path):
+    (tmp_path / "file").touch()
+    app, archive, agent = make(make_app, tmp_path / "file" / "archive", enrich)
 
     async def scenario():
         async with Worker(app, archive, agent, loop) as worker:
             await worker.until(lambda: archive.crashed)
+            assert "a file lies where a folder is needed" in str(archive.crash_reason)
             await worker.send(b'{"id": 10}')
             await asyncio.sleep(0.3)
             assert worker.committable() is None
@@ -318,3 +326,28 @@ def test_two_sinks_cannot_hold_one_topic(make_app, loop, tmp_path):
         await sinks[0].stop()
 
     loop.run_until_complete(scenario())
+
+
+def archive_process():
+    """The one process of an archive that this process has started."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    (found,) = (
+        int(pid) for pid in children if b"streamsink.faust.archiver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    return found
+
+
+def test_an_archive_whose_process_is_killed_stops_the_app_and_says_so(make_app, loop, tmp_path, stored):
+    app, archive, agent = make(make_app, tmp_path, enrich, {"rotate.age.ms": 600_000})
+
+    async def scenario():
+        async with Worker(app, archive, agent, loop) as worker:
+            await worker.send(b'{"id": 10}')
+            await worker.until(lambda: archive.snapshot is not None and archive.snapshot.records_total == 1)
+            os.kill(archive_process(), signal.SIGKILL)
+            await worker.until(lambda: archive.crashed)
+            assert "process is gone" in str(archive.crash_reason)
+            assert worker.committable() is None
+
+    loop.run_until_complete(scenario())
+    assert not stored()
