@@ -203,7 +203,8 @@ def _read_errors(values: Values, topics: tuple[str, ...], dead_letters: tuple[st
         dead_letter_replication_factor=values.whole("errors.deadletterqueue.topic.replication.factor"),
         dead_letter_url=url,
         dead_letter_options=options,
-        retry_timeout_ms=values.whole("errors.retry.timeout"),
+        retry_timeout_ms=values.number("errors.retry.timeout"),
+        retry_delay_max_ms=values.whole("errors.retry.delay.max.ms"),
         log=values.flag("errors.log.enable"),
         log_messages=values.flag("errors.log.include.messages"),
     )

@@ -231,9 +231,10 @@ ERROR_KEYS = grouped(
         ConfigKey(
             "errors.retry.timeout",
             KeyType.LONG,
-            "0",
-            "How long records that can't be decoded for the moment, as a Schema Registry is away, are tried again "
-            "before the task fails and is started again, in milliseconds; -1: for ever. 0: upload.retry.timeout.ms.",
+            None,
+            "How long records that can't be decoded or transformed for the moment, as a Schema Registry is away, are "
+            "tried again before the task fails, in milliseconds; 0: not at all, -1: for ever. Not given: "
+            "upload.retry.timeout.ms, where Kafka Connect has 0.",
             Importance.LOW,
             check.at_least(-1),
         ),
@@ -241,7 +242,7 @@ ERROR_KEYS = grouped(
             "errors.retry.delay.max.ms",
             KeyType.LONG,
             "60000",
-            "Kafka Connect's key; records are tried again about each second.",
+            "The longest wait between two such tries, in milliseconds. The first is 300, each twice the one before.",
             Importance.LOW,
             check.at_least(1),
         ),

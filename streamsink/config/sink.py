@@ -131,7 +131,8 @@ class ErrorHandling:
     dead_letter_replication_factor: int = 3
     dead_letter_url: str = ""
     dead_letter_options: Mapping[str, str] = field(default_factory=dict)
-    retry_timeout_ms: int = 0
+    retry_timeout_ms: int | None = None
+    retry_delay_max_ms: int = 60_000
     log: bool = False
     log_messages: bool = False
 

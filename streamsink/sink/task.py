@@ -86,8 +86,10 @@ class SinkTask:
             "registry",
             tally,
             said="records can't be decoded now, trying again",
-            limit_ms=config.errors.retry_timeout_ms or limit_ms,
+            limit_ms=limit_ms if config.errors.retry_timeout_ms is None else config.errors.retry_timeout_ms,
+            delay_max_ms=config.errors.retry_delay_max_ms,
         )
+        self._undecoded: set[TopicPartition] = set()
         self._stopping = False
         self._ended: do.Stopped | do.Fail | None = None
         self._orders: TaskOrders | None = None
@@ -229,16 +231,25 @@ class SinkTask:
         """Take slices in; gives the partitions that are to be read again from where a slice could not be taken."""
         set_back: set[TopicPartition] = set()
         for raw in slices:
-            if raw.topic_partition in set_back:
+            partition = raw.topic_partition
+            if partition in set_back:
+                continue
+            waits = partition in self._undecoded and partition in self.machine.partitions
+            if waits and self._registry.wait_s:
+                self.consumer.seek(partition, raw.start)
+                set_back.add(partition)
                 continue
             try:
                 self._take(raw)
+                self._undecoded.discard(partition)
             except UndecodedError as error:
-                set_back.add(raw.topic_partition)
+                set_back.add(partition)
+                self._undecoded.add(partition)
                 self._registry.met(error)
+        self._undecoded.intersection_update(self.machine.partitions)
         if set_back:
-            time.sleep(REGISTRY_BACKOFF_S)
-        elif slices:
+            time.sleep(min(REGISTRY_BACKOFF_S, self._registry.wait_s))
+        elif slices and not self._undecoded:
             self._registry.over()
         return set_back
 

@@ -208,6 +208,43 @@ def test_avro_objects_read_right_as_well(kafka, registry, worker, unique, tmp_pa
     assert [row["at"] for row in rows] == [order(number)["at"] for number in range(200)]
 
 
+@pytest.mark.parametrize(("timeout_ms", "least_s", "most_s"), [(0, 0.0, 3.0), (4000, 3.9, 9.0)])
+def test_a_task_fails_when_the_registry_is_away_for_longer_than_is_allowed_and_goes_on_when_it_is_back(
+    kafka, registry, worker, unique, tmp_path, timeout_ms, least_s, most_s
+):
+    kafka.create_topic(unique)
+    send_orders(kafka, registry, unique, 20)
+    proxy = TcpProxy(free_port(), urlsplit(registry.url).port)
+    proxy.start()
+    proxy.cut()
+    folder = tmp_path / f"{unique}-a"
+    config = {
+        "topics": unique,
+        "archive.url": folder.as_uri(),
+        "value.converter": "avro",
+        "value.converter.schema.registry.url": registry.url.replace(str(registry.port), str(proxy.port)),
+        "rotate.age.ms": "500",
+        "errors.tolerance": "all",
+        "errors.retry.timeout": str(timeout_ms),
+        "errors.retry.delay.max.ms": "1000",
+    }
+    worker.connector(folder.name, config)
+    worker.start()
+    try:
+        wait_until("it can't decode", lambda: "records can't be decoded now" in worker.log(), worker=worker)
+        met_s = time.monotonic()
+        failed = lambda: "Schema Registry" in worker.task(folder.name).get("trace", "")  # noqa: E731
+        wait_until("it fails", failed, timeout_s=20, worker=worker)
+        assert least_s <= time.monotonic() - met_s <= most_s
+        proxy.restore()
+        wait_until("all is archived", lambda: at_end(kafka, folder.name, unique), timeout_s=60, worker=worker)
+    finally:
+        proxy.stop()
+    assert worker.terminate() == 0
+    ids = sorted(row["id"] for file in objects(folder, ".parquet") for row in pq.read_table(file).to_pylist())
+    assert ids == list(range(20))
+
+
 def test_the_task_waits_for_a_registry_that_is_away_and_nothing_is_lost(kafka, registry, worker, unique, tmp_path):
     kafka.create_topic(unique, 2)
     send_orders(kafka, registry, unique, 200)
