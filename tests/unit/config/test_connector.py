@@ -233,7 +233,7 @@ def test_files_that_close_when_the_folder_changes_are_warned_of(confluent):
 
 
 def test_how_long_a_registry_may_be_away_is_connects_key(native):
-    assert config_of(native()).errors.retry_timeout_ms == 0
+    assert config_of(native()).errors.retry_timeout_ms is None
     assert config_of(native(errors__retry__timeout="-1")).errors.retry_timeout_ms == -1
 
 
