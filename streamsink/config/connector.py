@@ -11,6 +11,7 @@ from streamsink.config.by_topic import PREFIX as CONVERTERS_PREFIX
 from streamsink.config.by_topic import read_patterns
 from streamsink.config.clients import read_clients
 from streamsink.config.definition import NEAR_CUTOFF, Definition, Values, parse
+from streamsink.config.fieldless import fieldless
 from streamsink.config.location import DEAD_LETTER_PREFIX, check_credentials, read_dead_letters, read_location
 from streamsink.config.own_classes import FORMAT_PREFIX, own_converter
 from streamsink.config.plugins import PluginType, find_plugin
@@ -105,6 +106,7 @@ def validate_sink(raw: Mapping[str, str], worker: Mapping[str, str]) -> Validati
         again.warnings = values.warnings
         values = again
     config = _read(values, known, worker)
+    values.problems += [one for one in fieldless(config) if not values.wrong(one.key, "value.converter")]
     config = replace(config, by_topic=_by_topic(values, worker))
     problems = tuple(dict.fromkeys(values.problems))
     return ValidationReport(

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from streamsink.config.sink import ArchiveValue, Converter, ExtractorKind, PartitionerKind, Partitioning, SinkConfig
+from streamsink.config.fieldless import fieldless
+from streamsink.config.sink import ExtractorKind, PartitionerKind, Partitioning, SinkConfig
 from streamsink.errors import ConfigError, Problem
 from streamsink.partition import safe_path
 from streamsink.partition.calendar import Zone, truncated
@@ -18,7 +19,7 @@ from streamsink.partition.pattern import Pattern, PatternError
 from streamsink.partition.protocol import Partitioner
 from streamsink.partition.times import field_times, record_times
 from streamsink.partition.users import UsersPartitioner
-from streamsink.record import ENVELOPE, DecodedSlice
+from streamsink.record import DecodedSlice
 
 _TIMED = {PartitionerKind.TIME, PartitionerKind.HOURLY, PartitionerKind.DAILY, PartitionerKind.FIELD_TIME}
 _BY_FIELD = {PartitionerKind.FIELD, PartitionerKind.FIELD_TIME}
@@ -44,29 +45,11 @@ def make_partitioner(config: SinkConfig) -> Partitioner:
     problems: list[Problem] = []
     if rules.kind in _BY_FIELD and not rules.fields:
         problems.append(Problem("partition.field.name", "names no field"))
-    reshaped = any("value" in one.writes for one in config.transforms)
-    if config.value_converter in {Converter.BYTES, Converter.STRING} and not reshaped:
-        problems += _fieldless(config)
+    problems += fieldless(config)
     clock = _path_clock(rules, problems) if rules.kind in _TIMED else None
     if problems:
         raise ConfigError(problems)
     return SinkPartitioner(rules, clock)
-
-
-def _fieldless(config: SinkConfig) -> list[Problem]:
-    """Fields that no record can ever have, as the value isn't taken apart: all rows would end up under `f=null`."""
-    rules = config.partitioning
-    there = {ENVELOPE} if config.archive_envelope else set()
-    if config.value_converter is Converter.STRING and config.archive_value is not ArchiveValue.RAW:
-        there.add("value")
-    asked = [("partition.field.name", name) for name in rules.fields] if rules.kind in _BY_FIELD else []
-    if rules.kind in _TIMED and rules.extractor is ExtractorKind.RECORD_FIELD:
-        asked.append(("timestamp.field", rules.timestamp_field))
-    return [
-        Problem(key, f"{name!r} is a field, and {config.value_converter.value} values have none: value.converter=json")
-        for key, name in asked
-        if name.split(".")[0] not in there
-    ]
 
 
 class PathClock:

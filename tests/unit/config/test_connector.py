@@ -644,3 +644,13 @@ def test_the_workers_converter_brings_the_workers_registry(native):
 )
 def test_a_registry_that_can_not_be_used_is_an_error_naming_the_key(native, changes, key):
     assert problem_of(native() | REGISTRY | changes, f"value.converter.{key}")
+
+
+@pytest.mark.parametrize("converter", ["bytes", "string"])
+def test_folders_of_fields_are_refused_where_values_have_none(native, converter):
+    by_field = {"partitioner__class": "field", "partition__field__name": "country", "value__converter": converter}
+    (problem,) = validate_sink(native(**by_field), {}).problems
+    assert (problem.key, "values have none" in problem.message) == ("partition.field.name", True)
+    by_time = {"partitioner__class": "daily", "timestamp__extractor": "RecordField", "timestamp__field": "at"}
+    assert [one.key for one in validate_sink(native(**by_time), {}).problems] == ["timestamp.field"]
+    assert validate_sink(native(**by_field | {"partition__field__name": "_kafka.key"}), {}).problems == ()
