@@ -17,24 +17,15 @@ CONCURRENCY = [int(number) for number in os.environ.get("STREAMSINK_FAUST_CONCUR
 PARTITIONS = 4
 
 
-FAILING = CONCURRENCY == [1]
-"""Faust ends a worker whose agent with several actors fails, since each of them is restarted for it."""
-
-
-def is_broken(number: int) -> bool:
-    """Few: after each failure of an agent Faust rests for five seconds."""
-    return FAILING and number in {5, 1003}
-
-
-def has_result(number: int) -> bool:
-    return number % 10 != 0 and not (FAILING and number % 1009 == 0) and not is_broken(number)
-
-
 class Orders:
-    """What was produced: the order's number for each offset of each partition."""
+    """What was produced: the order's number for each offset of each partition.
 
-    def __init__(self, kafka, topic):
-        self.kafka, self.topic = kafka, topic
+    `failing`: some can't be read, and at some the agent fails. Faust ends a worker whose agent with several actors
+    fails, since each of them is restarted for it.
+    """
+
+    def __init__(self, kafka, topic, *, failing):
+        self.kafka, self.topic, self.failing = kafka, topic, failing
         self.numbers = {partition: [] for partition in range(PARTITIONS)}
         self._producer = kafka.producer()
         self._next = 0
@@ -44,13 +35,20 @@ class Orders:
             number, self._next = self._next, self._next + 1
             partition = number % PARTITIONS
             self.numbers[partition].append(number)
-            value = b"broken" if is_broken(number) else json.dumps({"id": number, "amount": number % 7}).encode()
+            value = b"broken" if self._is_broken(number) else json.dumps({"id": number, "amount": number % 7}).encode()
             self._producer.produce(self.topic, value, key=str(number).encode(), partition=partition)
         assert self._producer.flush(30) == 0
 
     def expected(self, partition, below):
         """Offsets below one that have a result."""
-        return {offset for offset, number in enumerate(self.numbers[partition][:below]) if has_result(number)}
+        return {offset for offset, number in enumerate(self.numbers[partition][:below]) if self._has_result(number)}
+
+    def _is_broken(self, number):
+        """Few: after each failure of an agent Faust rests for five seconds."""
+        return self.failing and number in {5, 1003}
+
+    def _has_result(self, number):
+        return number % 10 != 0 and not (self.failing and number % 1009 == 0) and not self._is_broken(number)
 
 
 def check_nothing_is_missing(kafka, group, orders, store):
@@ -68,7 +66,7 @@ def check_nothing_is_missing(kafka, group, orders, store):
 def test_no_result_of_a_committed_offset_is_missing_whatever_dies(kafka, unique, tmp_path, concurrency):
     dice = random.Random(concurrency)
     topic = kafka.create_topic(f"orders-{unique}", PARTITIONS)
-    orders = Orders(kafka, topic)
+    orders = Orders(kafka, topic, failing=concurrency == 1)
     orders.produce(1500)
     archive = tmp_path / "archive"
     archive.mkdir()
