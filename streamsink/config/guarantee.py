@@ -14,6 +14,11 @@ from streamsink.config.sink import (
 
 _UNTIMED = frozenset({PartitionerKind.DEFAULT, PartitionerKind.FIELD, PartitionerKind.USERS})
 
+_OF_WEBDAV = (
+    "A WebDAV server is as atomic as its MOVE, which no probe at the start can see: where `streamsink stores check "
+    "--rounds 100` finds rounds that two writers have won, no second worker may write the same partitions."
+)
+
 
 def guarantee(config: SinkConfig, *, atomic_create: bool | None) -> str:
     """What the configuration guarantees.
@@ -22,7 +27,9 @@ def guarantee(config: SinkConfig, *, atomic_create: bool | None) -> str:
         config: A validated configuration.
         atomic_create: Whether the store creates atomically; None where it has not been probed.
     """
-    return " ".join([_delivery(config, atomic_create=atomic_create), *_left_out(config)])
+    delivery = _delivery(config, atomic_create=atomic_create)
+    condition = [_OF_WEBDAV] if delivery.startswith("Exactly once") and config.archive_url.startswith("webdav") else []
+    return " ".join([delivery, *condition, *_left_out(config)])
 
 
 def _delivery(config: SinkConfig, *, atomic_create: bool | None) -> str:

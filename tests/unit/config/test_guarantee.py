@@ -121,3 +121,12 @@ def test_each_part_of_a_path_of_time_is_in_the_fingerprint(changes):
     hourly = changed(partitioning=HOURLY)
     other = changed(partitioning=dataclasses.replace(HOURLY, **changes))
     assert layout_fingerprint(hourly) != layout_fingerprint(other)
+
+
+@pytest.mark.parametrize("atomic_create", [True, None])
+def test_webdav_is_told_to_be_as_atomic_as_its_server(atomic_create):
+    said = guarantee(changed(archive_url="webdav+https://host/a"), atomic_create=atomic_create)
+    assert said.startswith("Exactly once")
+    assert "as atomic as its MOVE" in said
+    assert "MOVE" not in guarantee(CONFIG, atomic_create=atomic_create)
+    assert "MOVE" not in guarantee(changed(archive_url="webdav+https://host/a"), atomic_create=False)
