@@ -53,6 +53,12 @@ class WorkerServer:
         return self
 
     @property
+    def pid(self) -> int:
+        """Of the watchdog that the worker descends from."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._process is not None and self._process.poll() is None
