@@ -15,6 +15,7 @@ from starlette.requests import Request
 from streamsink.errors import ForbiddenError, NotFoundError
 from streamsink.rest import shapes
 from streamsink.rest.bodies import Config, CreateConnector, Offsets, clean, config_of, patch_of
+from streamsink.rest.strict_json import StrictRoute
 from streamsink.worker.herder import Herder
 from streamsink.worker.status import ConnectorInfo, TargetState
 
@@ -23,7 +24,7 @@ BODY = Body(description="The connector's whole configuration")
 
 def connectors_router(herder: Herder, *, topic_tracking: bool = True, topic_reset: bool = True) -> APIRouter:
     """Every endpoint below `/connectors`."""
-    router = APIRouter(tags=["connectors"])
+    router = APIRouter(route_class=StrictRoute, tags=["connectors"])
     _add_reads(router, herder)
     _add_writes(router, herder)
     _add_states(router, herder)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Response
 from starlette.exceptions import HTTPException
 
 from streamsink.errors import BadRequestError
+from streamsink.rest.strict_json import StrictRoute
 from streamsink.worker.herder import Herder
 from streamsink.worker.status import LoggerLevel
 
@@ -17,7 +18,7 @@ NAME_CHARS_MAX = 500
 
 def loggers_router(herder: Herder) -> APIRouter:
     """Every endpoint below `/admin`."""
-    router = APIRouter(tags=["admin"])
+    router = APIRouter(route_class=StrictRoute, tags=["admin"])
 
     @router.get("/admin/loggers")
     async def loggers() -> dict[str, Any]:

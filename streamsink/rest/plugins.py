@@ -14,6 +14,7 @@ from streamsink.config.source_keys import find_source
 from streamsink.errors import BadRequestError
 from streamsink.rest import shapes
 from streamsink.rest.bodies import Config, patch_of
+from streamsink.rest.strict_json import StrictRoute
 from streamsink.worker.herder import Herder
 from streamsink.worker.validation import Validate
 
@@ -22,7 +23,7 @@ CONNECTOR_TYPES = frozenset({PluginType.SINK, PluginType.SOURCE})
 
 def plugins_router(herder: Herder, validate: Validate) -> APIRouter:
     """Every endpoint below `/connector-plugins`."""
-    router = APIRouter(tags=["plugins"])
+    router = APIRouter(route_class=StrictRoute, tags=["plugins"])
 
     @router.get("/connector-plugins")
     def plugins(connectors_only: Annotated[str, Query(alias="connectorsOnly")] = "true") -> list[dict[str, Any]]:
