@@ -16,7 +16,7 @@ from streamsink.cli.connector_views import (
     print_status,
 )
 from streamsink.cli.rest_client import DEFAULT_URL, ask, connector_path, fetch
-from streamsink.config.files import read_flat
+from streamsink.config.files import read_flat, read_initial_state
 from streamsink.errors import ConfigError, Problem
 
 DONE, WRONG = 0, 2
@@ -92,7 +92,7 @@ def create(
     /,
     *,
     name: str | None = None,
-    state: Literal["running", "paused", "stopped"] = "running",
+    state: Literal["running", "paused", "stopped"] | None = None,
     replace: Annotated[bool, Parameter(negative="")] = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
@@ -106,18 +106,19 @@ def create(
     name
         The connector's name; otherwise the file's `name`, or its stem.
     state
-        What it shall be at first.
+        What it shall be at first; otherwise the file's `initial_state`, or running.
     replace
         Replace the configuration of a connector that is there already.
     """
     flat = read_flat(file)
+    first = (state or read_initial_state(file) or "RUNNING").upper()
     called = name or flat.get("name", "").strip() or file.stem
     flat["name"] = called
     if replace:
         answer = ask(url, "PUT", connector_path(called, "config"), flat)
     else:
-        answer = ask(url, "POST", "/connectors", {"name": called, "config": flat, "initial_state": state.upper()})
-    print_json(answer) if json else print(f"{called}: {'replaced' if replace else 'made'}, {state}")
+        answer = ask(url, "POST", "/connectors", {"name": called, "config": flat, "initial_state": first})
+    print_json(answer) if json else print(f"{called}: replaced" if replace else f"{called}: made, {first.lower()}")
     return DONE
 
 

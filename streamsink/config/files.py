@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamsink.config.definition import Values
-from streamsink.config.flat import PARSERS, FlatMapError
+from streamsink.config.flat import PARSERS, FlatMapError, parse_initial_state
 from streamsink.config.validators import connector_name
 from streamsink.config.worker_keys import OPEN_PREFIXES, WORKER
 from streamsink.errors import ConfigError, Problem
@@ -36,6 +36,7 @@ class ConnectorFile:
     path: Path
     config: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    initial_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _is_connector(path: Path) -> bool:
 
 def _read_connector(path: Path) -> ConnectorFile:
     try:
-        config = read_flat(path)
+        config, state = read_flat(path), read_initial_state(path)
     except ConfigError as error:
         return ConnectorFile(path.stem, path, problem=error.message)
     if not config:
@@ -107,7 +108,23 @@ def _read_connector(path: Path) -> ConnectorFile:
     name = config.get("name", "").strip() or path.stem
     if wrong := connector_name(name):
         return ConnectorFile(path.stem, path, problem=f"{path}: name {wrong}")
-    return ConnectorFile(name, path, {**config, "name": name})
+    return ConnectorFile(name, path, {**config, "name": name}, initial_state=state)
+
+
+def read_initial_state(path: Path) -> str:
+    """What a file that `read_flat` can read wants its connector to be at first; "" where it doesn't say.
+
+    Raises:
+        ConfigError: It wants what is no state.
+    """
+    if path.suffix.lower() != ".json":
+        return ""
+    try:
+        return parse_initial_state(path.read_text(encoding="utf-8-sig"))
+    except FlatMapError as error:
+        raise ConfigError([Problem(f"{path}:{error.line}", error.message)]) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError([Problem(str(path), f"has changed while it was read: {error}")]) from None
 
 
 def read_flat(path: Path) -> dict[str, str]:

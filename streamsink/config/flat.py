@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+INITIAL_STATES = ("RUNNING", "PAUSED", "STOPPED")
+
 
 class FlatMapError(ValueError):
     """A text is not a flat map; `line` says where, None where that is unknown. Turned into a problem by `files`."""
@@ -87,6 +89,22 @@ def parse_json(text: str) -> dict[str, str]:
         if name is not None and root.setdefault("name", name) != name:
             raise FlatMapError(f"has two names, {name} and {root['name']}", _line_of(text, "name"))
     return {key: _json_value(text, key, value) for key, value in root.items() if value is not None}
+
+
+def parse_initial_state(text: str) -> str:
+    """What a connector is meant to be at first, of Connect's `{"name", "config", "initial_state"}`, or "".
+
+    Raises:
+        FlatMapError: It is no state; other mistakes of the text are `parse_json`'s to tell.
+    """
+    root = json.loads(text)
+    state = root.get("initial_state") if isinstance(root, dict) and isinstance(root.get("config"), dict) else None
+    if state is None:
+        return ""
+    found = state.strip().upper() if isinstance(state, str) else ""
+    if found not in INITIAL_STATES:
+        raise FlatMapError(f"initial_state is none of {', '.join(INITIAL_STATES)}", _line_of(text, "initial_state"))
+    return found
 
 
 def _json_value(text: str, key: str, value: object) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streamsink.worker.status import TargetState
+
 SUFFIXES = frozenset({".yaml", ".yml", ".json", ".properties"})
 
 FILE_BYTES_MAX = 1024 * 1024
@@ -18,7 +20,7 @@ class Definition:
     """One connector as the folder has it: its flat map, or the problem with its file.
 
     `shown` is the map fit to be shown, secrets masked. `stamp` changes with the file's content or time, so that
-    touching a file asks a failed connector to try again.
+    touching a file asks a failed connector to try again. `initial_state` is what its file wants it to be at first.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Definition:
     config: Mapping[str, str] | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    initial_state: TargetState | None = None
 
 
 ReadFolder = Callable[[Path, Mapping[Path, str]], list[Definition]]

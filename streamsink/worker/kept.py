@@ -1,7 +1,8 @@
 """Keeps what REST wrote: connectors as files in their folder, or in memory where that can't be written. One thread.
 
 `NAME.json` is a flat map like any other of the folder. `.states.json` beside it has the connectors that are meant to
-be PAUSED or STOPPED; files that a person wrote in YAML or properties are set aside, never edited.
+be PAUSED or STOPPED, and those that run though their file has another `initial_state`; files that a person wrote in
+YAML or properties are set aside, never edited.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class KeptConnectors:
         self._folder = folder
         self._memory: dict[str, _Overlay] = {}
         self._states = _read_states(folder)
+        self._begun: set[str] = set()
         self._told = False
 
     def put(self, connector: str, config: Mapping[str, str], before: Definition | None) -> Definition:
@@ -67,7 +69,7 @@ class KeptConnectors:
 
     def remove(self, connector: str, before: Definition) -> None:
         """Forget a connector and the state it was meant to be in."""
-        self.set_state(connector, TargetState.RUNNING)
+        self.forget_state(connector)
         if connector not in self._memory and self._set_aside(before.path):
             return
         below = self._below(connector, before)
@@ -93,7 +95,23 @@ class KeptConnectors:
         if state is self.state(connector):
             return
         others = {name: kept for name, kept in self._states.items() if name != connector}
-        self._states = others if state is TargetState.RUNNING else {**others, connector: state}
+        dropped = state is TargetState.RUNNING and connector not in self._begun
+        self._keep_states(others if dropped else {**others, connector: state})
+
+    def begin(self, connector: str, state: TargetState) -> None:
+        """Keep what the connector's file wants it to be at first, unless it has been told anything already."""
+        self._begun.add(connector)
+        if connector not in self._states:
+            self._keep_states({**self._states, connector: state})
+
+    def forget_state(self, connector: str) -> None:
+        """Keep nothing of the connector's state; it is no more."""
+        self._begun.discard(connector)
+        if connector in self._states:
+            self._keep_states({name: kept for name, kept in self._states.items() if name != connector})
+
+    def _keep_states(self, states: dict[str, TargetState]) -> None:
+        self._states = states
         if self._folder is not None:
             self._write(self._folder / STATES, {name: kept.value for name, kept in self._states.items()})
 

@@ -18,7 +18,7 @@ from streamsink.worker.folder import Definition
 from streamsink.worker.lifecycle import Plan, Planner
 from streamsink.worker.offsets import SinkOffsets
 from streamsink.worker.source_offsets import SourceOffsets
-from streamsink.worker.status import Plugin
+from streamsink.worker.status import Plugin, TargetState
 
 TASKS_MAX = 1000
 """More tasks of one connector than this are a mistake: each is a process."""
@@ -40,7 +40,8 @@ def read_definitions(folder: Path, stamps: Mapping[Path, str]) -> list[Definitio
         if file.problem:
             definitions.append(Definition(name, file.path, stamp, problem=file.problem))
         else:
-            definitions.append(Definition(name, file.path, stamp, file.config, mask(file.config)))
+            first = TargetState(file.initial_state) if file.initial_state else None
+            definitions.append(Definition(name, file.path, stamp, file.config, mask(file.config), initial_state=first))
     return definitions
 
 

@@ -105,7 +105,7 @@ class Roster:
             definition = self._kept.put(connector, flat, before)
         except StreamsinkError:
             if before is None:
-                self._kept.set_state(connector, TargetState.RUNNING)
+                self._kept.forget_state(connector)
             raise
         if self._folder is not None:
             self._names = {path: name for path, name in self._names.items() if name != connector}
@@ -148,11 +148,14 @@ class Roster:
         taken = {definition.name for definition in definitions if definition.config is not None}
         named = [self._keeping_name(definition, taken) for definition in definitions]
         for definition in named:
+            before = self._definition(definition.name)
+            if definition.initial_state is not None and (before is None or before.config is None):
+                self._kept.begin(definition.name, definition.initial_state)
             self._define(definition)
         self._names = {definition.path: definition.name for definition in named}
         for name, lifecycle in self._lifecycles.items():
             if name not in self._names.values() and not lifecycle.removed:
-                self._kept.set_state(name, TargetState.RUNNING)
+                self._kept.forget_state(name)
                 lifecycle.remove()
 
     def _keeping_name(self, definition: Definition, taken: set[str]) -> Definition:

@@ -67,5 +67,9 @@ class FolderSeed:
         known = self._herder.info(definition.name)
         if known is not None and dict(known.config) == mask(wanted):
             return
-        _, made = self._herder.put_config(definition.name, wanted)
+        if known is None and definition.initial_state is not None:
+            self._herder.create(definition.name, wanted, definition.initial_state)
+            made = True
+        else:
+            _, made = self._herder.put_config(definition.name, wanted)
         _log.info("connector put from its file", connector=definition.name, made=made)

@@ -137,7 +137,7 @@ def test_a_connector_is_made_changed_rested_and_deleted(url, tmp_path, capsys):
     assert say("resume", "shop")[0] == 0
     assert say("stop", "shop")[0] == 0
     assert json.loads(say("offsets", "shop", "--json")[1]) == {"offsets": []}
-    assert say("create", str(file), "--replace", "--name", "shop")[1] == "shop: replaced, running\n"
+    assert say("create", str(file), "--replace", "--name", "shop")[1] == "shop: replaced\n"
     assert say("delete", "shop")[0] == 0
     assert run(["connectors", "delete", "shop", "--url", url]) == 1
     assert "not found" in capsys.readouterr().err

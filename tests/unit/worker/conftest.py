@@ -14,7 +14,7 @@ from streamsink.worker.folder import Definition, FolderWatch
 from streamsink.worker.lifecycle import Plan
 from streamsink.worker.loggers import LogLevels
 from streamsink.worker.standalone import StandaloneHerder
-from streamsink.worker.status import Plugin
+from streamsink.worker.status import Plugin, TargetState
 from streamsink.worker.supervisor import Patience, TaskSupervisor
 from tests.unit.worker import targets
 
@@ -77,7 +77,9 @@ def read_json_folder(folder, stamps):
         except (OSError, ValueError) as error:
             definitions.append(Definition(path.stem, path, stamp, problem=f"{path.name}: {error}"))
         else:
-            definitions.append(Definition(config.get("name", path.stem), path, stamp, config, config))
+            first = TargetState(config.pop("initial_state")) if "initial_state" in config else None
+            name = config.get("name", path.stem)
+            definitions.append(Definition(name, path, stamp, config, config, initial_state=first))
     return definitions
 
 

@@ -272,3 +272,20 @@ def test_a_worker_that_stops_refuses_orders(folder, make_herder):
     herd.stop()
     with pytest.raises(RebalanceError):
         herd.create("orders", RUNS, TargetState.RUNNING)
+
+
+def test_a_file_says_what_its_connector_is_at_first_and_what_it_was_told_since_outlives_the_worker(folder, make_herder):
+    (folder / "orders.json").write_text(json.dumps({**RUNS, "initial_state": "PAUSED"}))
+    first = make_herder(folder)
+    eventually(lambda: states(first) == [State.PAUSED])
+    first.set_target("orders", TargetState.RUNNING)
+    eventually(lambda: runs(first))
+    (folder / "orders.json").write_text(json.dumps({**RUNS, "initial_state": "PAUSED", "retrying": "again"}))
+    eventually(lambda: (first.info("orders").config or {}).get("retrying") == "again")
+    eventually(lambda: runs(first))
+    first.stop()
+    second = make_herder(folder)
+    eventually(lambda: runs(second))
+    (folder / "orders.json").unlink()
+    eventually(lambda: second.connectors() == [])
+    assert json.loads((folder / ".states.json").read_text()) == {}

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from streamsink.config.secrets import Redactor
 from streamsink.errors import ConfigError
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
-from streamsink.worker.status import State
+from streamsink.worker.status import State, TargetState
 from tests.unit.worker import targets
 from tests.unit.worker.conftest import eventually
 
@@ -106,3 +108,22 @@ def test_a_missing_secret_fails_the_task_with_the_reference(supervise):
     task = supervise(targets.runs_until_stopped, **{"archive.option.secret_access_key": "${env:NO_SUCH_VARIABLE}"})
     eventually(lambda: task.status().state is State.FAILED)
     assert "${env:NO_SUCH_VARIABLE}" in task.status().trace
+
+
+def test_a_file_says_what_its_connector_is_at_first_as_over_rest(tmp_path):
+    config = {"connector.class": "streamsink.ArchiveSink", "topics": "a"}
+    for name, state in (
+        ("paused", "PAUSED"),
+        ("stopped", " stopped "),
+        ("unsaid", None),
+        ("wrong", "ASLEEP"),
+        ("no", 1),
+    ):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"name": name, "config": config, "initial_state": state}))
+    stamps = dict.fromkeys(tmp_path.iterdir(), "")
+    found = {definition.name: definition for definition in read_definitions(tmp_path, stamps)}
+    states = {name: found[name].initial_state for name in ("paused", "stopped", "unsaid")}
+    assert states == {"paused": TargetState.PAUSED, "stopped": TargetState.STOPPED, "unsaid": None}
+    assert "initial_state is none of RUNNING, PAUSED, STOPPED" in found["wrong"].problem
+    assert "wrong.json:1" in found["wrong"].problem
+    assert found["no"].config is None

@@ -16,7 +16,7 @@ class Group:
     """What a seed asks of a herder."""
 
     def __init__(self):
-        self.configs, self.puts, self.failures = {}, [], []
+        self.configs, self.puts, self.failures, self.states = {}, [], [], {}
 
     def info(self, name):
         config = self.configs.get(name)
@@ -29,6 +29,10 @@ class Group:
         made = name not in self.configs
         self.configs[name] = dict(config)
         return self.info(name), made
+
+    def create(self, name, config, state):
+        self.states[name] = state
+        return self.put_config(name, config)[0]
 
 
 @pytest.fixture
@@ -91,3 +95,16 @@ def test_what_failed_for_now_is_tried_again_in_its_turn(seed, group, tmp_path):
     group.failures = [RebalanceError("moving", hint="again"), RebalanceError("moving", hint="again")]
     turns(seed, 5)
     assert group.puts == ["first", "second"]
+
+
+def test_a_file_with_an_initial_state_is_made_in_it_and_later_only_put(seed, group, tmp_path):
+    def whole(topics):
+        config = {"connector.class": "streamsink.ArchiveSink", "topics": topics}
+        (tmp_path / "logs.json").write_text(json.dumps({"name": "logs", "config": config, "initial_state": "PAUSED"}))
+
+    whole("a")
+    turns(seed)
+    assert group.states.pop("logs") == "PAUSED"
+    whole("b")
+    turns(seed)
+    assert (group.configs["logs"]["topics"], group.states) == ("b", {})
