@@ -17,6 +17,7 @@ from streamsink.config.own_classes import FORMAT_PREFIX, own_converter
 from streamsink.config.plugins import PluginType, find_plugin
 from streamsink.config.profiles import CLASSES, NATIVE, ConnectorClass, find_class
 from streamsink.config.registry import WITH_REGISTRY, read_registry
+from streamsink.config.registry_keys import KEY_PREFIX
 from streamsink.config.sink import Compatibility, Converter, ErrorHandling, ExactlyOnce, Profile, SinkConfig
 from streamsink.config.store_keys import PREFIX as OPTION_PREFIX
 from streamsink.config.transforms import read_transforms
@@ -132,11 +133,13 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
     archive_url, options = read_location(values, kind)
     check_credentials(values)
     topics = tuple(dict.fromkeys(values.items("topics")))
-    key_converter, key_schemas = content.read_key_converter(values, worker)
+    transforms = read_transforms(values)
+    key_converter, key_schemas = content.read_key_converter(values, worker, transforms)
+    # A JSON Schema's keys are JSON behind their head: nobody has to be asked.
+    asks = key_converter is not Converter.JSON_SCHEMA
     converter, schemas_enable = content.read_value_converter(values, worker)
     encoding = content.read_encoding(values)
     consumer, producer = read_clients(values, worker)
-    transforms = read_transforms(values)
     return SinkConfig(
         name=values.text("name"),
         archive_url=archive_url,
@@ -149,6 +152,7 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         key_schemas_enable=key_schemas and key_converter is Converter.JSON,
         value_converter=converter,
         schemas_enable=schemas_enable and converter is Converter.JSON,
+        key_registry=read_registry(values, worker, key_converter, prefix=KEY_PREFIX) if asks else None,
         value_plugin=own_converter(values, worker),
         value_registry=read_registry(values, worker, converter),
         schema_compatibility=_read_compatibility(values, converter),

@@ -35,17 +35,20 @@ LEVELS = {
 """The levels each codec has; those not here have none."""
 
 
-def read_key_converter(values: Values, worker: Mapping[str, str]) -> tuple[Converter, bool]:
+def read_key_converter(
+    values: Values, worker: Mapping[str, str], transforms: tuple[TransformSpec, ...]
+) -> tuple[Converter, bool]:
     """How keys are read, and whether JSON comes in Connect's envelope.
 
-    Converters not built for keys read as bytes: keys are archived as bytes in any case.
+    Keys are archived as bytes in any case: those of a registry's converters are only read for transforms.
     """
     own = values.text("key.converter")
     source = values.raw if own else worker
     text = (own or worker.get("key.converter", "")).strip() or "bytes"
     found = names.find(names.CONVERTERS, text)
     later = text in names.CONVERTERS_LATER or find_plugin(PluginType.CONVERTER, text) is not None
-    if found in WITH_REGISTRY or (found is None and later):
+    looked_at = any("key" in one.reads | one.writes for one in transforms)
+    if (found in WITH_REGISTRY and not looked_at) or (found is None and later):
         found = Converter.BYTES
         values.warn(f"key.converter: keys are kept as bytes, {text} is not applied to them")
     elif found is None:

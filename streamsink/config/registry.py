@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from streamsink.config import names
 from streamsink.config.definition import Values
-from streamsink.config.registry_keys import CREDENTIALS_SOURCES, PREFIX, STRATEGIES
+from streamsink.config.registry_keys import CREDENTIALS_SOURCES, KEY_PREFIX, PREFIX, STRATEGIES
 from streamsink.config.sink import Converter, RegistryRules, SubjectStrategy
 
 WITH_REGISTRY = frozenset({Converter.AVRO, Converter.PROTOBUF, Converter.JSON_SCHEMA})
@@ -20,38 +20,41 @@ _TLS = {
 }
 
 
-def read_registry(values: Values, worker: Mapping[str, str], converter: Converter) -> RegistryRules | None:
-    """The registry of the value converter; None where it needs none. Said by whoever names the converter."""
+def read_registry(
+    values: Values, worker: Mapping[str, str], converter: Converter, *, prefix: str = PREFIX
+) -> RegistryRules | None:
+    """The registry of a converter; None where it needs none. Said by whoever names the converter."""
     if converter not in WITH_REGISTRY:
         return None
-    own = bool(values.text("value.converter"))
+    own = bool(values.text(prefix.rstrip(".")))
     source = values.raw if own else worker
-    said = {key: source.get(f"{PREFIX}{key}", "").strip() for key in (*_TLS, "schema.registry.url")}
+    said = {key: source.get(f"{prefix}{key}", "").strip() for key in (*_TLS, "schema.registry.url")}
     url = said["schema.registry.url"]
     whose = "" if own else "the worker's: "
     if not url:
-        values.problem(f"{PREFIX}schema.registry.url", f"{whose}{converter.value} values need it")
+        needed = "keys that transforms look at" if prefix == KEY_PREFIX else "values"
+        values.problem(f"{prefix}schema.registry.url", f"{whose}{converter.value} {needed} need it")
     elif not all(urlsplit(one.strip()).scheme in {"http", "https"} for one in url.split(",")):
-        values.problem(f"{PREFIX}schema.registry.url", f"{whose}each is http://host:port or https://host:port")
+        values.problem(f"{prefix}schema.registry.url", f"{whose}each is http://host:port or https://host:port")
     properties = {"url": url} | {theirs: said[ours] for ours, theirs in _TLS.items() if said[ours]}
-    user_info = _user_info(values, source)
+    user_info = _user_info(values, source, prefix)
     if user_info:
         properties["basic.auth.user.info"] = user_info
-    text = source.get(f"{PREFIX}value.subject.name.strategy", "").strip() or STRATEGIES[0]
+    text = source.get(f"{prefix}value.subject.name.strategy", "").strip() or STRATEGIES[0]
     strategy = text.rpartition(".")[2]
     if strategy not in STRATEGIES:
-        key = f"{PREFIX}value.subject.name.strategy"
+        key = f"{prefix}value.subject.name.strategy"
         values.problem(key, f"{whose}{text!r} is unknown; known are {', '.join(STRATEGIES)}")
         strategy = STRATEGIES[0]
-    latest = source.get(f"{PREFIX}use.latest.version", "").strip().lower() == "true"
+    latest = source.get(f"{prefix}use.latest.version", "").strip().lower() == "true"
     return RegistryRules(properties, SubjectStrategy(strategy), use_latest_version=latest)
 
 
-def _user_info(values: Values, source: Mapping[str, str]) -> str:
-    chosen = source.get(f"{PREFIX}basic.auth.credentials.source", "").strip().upper() or CREDENTIALS_SOURCES[0]
-    given = source.get(f"{PREFIX}basic.auth.user.info", "")
+def _user_info(values: Values, source: Mapping[str, str], prefix: str) -> str:
+    chosen = source.get(f"{prefix}basic.auth.credentials.source", "").strip().upper() or CREDENTIALS_SOURCES[0]
+    given = source.get(f"{prefix}basic.auth.user.info", "")
     if chosen == "USER_INFO" and ":" not in given:
-        values.problem(f"{PREFIX}basic.auth.user.info", "must be a user and a password, joined by a colon")
+        values.problem(f"{prefix}basic.auth.user.info", "must be a user and a password, joined by a colon")
     return given if chosen == "USER_INFO" else ""
 
 

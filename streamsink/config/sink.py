@@ -240,6 +240,7 @@ class SinkConfig:
     value_converter: Converter = Converter.BYTES
     schemas_enable: bool = False
     value_registry: RegistryRules | None = None
+    key_registry: RegistryRules | None = None
     value_plugin: PluginSpec | None = None
     schema_compatibility: Compatibility = Compatibility.NONE
     archive_value: ArchiveValue = ArchiveValue.RAW

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamsink.config.sink import Converter
-from streamsink.decode import json_text
+from streamsink.decode import json_text, wire
+from streamsink.decode.avro_copy import copied
 from streamsink.decode.json_columns import JsonColumns, JsonRules
 from streamsink.decode.json_text import NotJsonError
 from streamsink.decode.shape import Kind, Shape
@@ -41,10 +43,12 @@ class KeyDecoder:
         self._enveloped = schemas_enable
         self._json = JsonColumns(JsonRules(declared=Shape(Kind.STRUCT), schemas_enable=schemas_enable, columns_max=1))
 
-    def decode(self, keys: pa.Array) -> Keys:
+    def decode(self, topic: str, keys: pa.Array) -> Keys:  # noqa: ARG002 - as `RegistryKeys.decode`
         """A slice's keys."""
         if self._converter is Converter.JSON:
             return self._decode_json(keys)
+        if self._converter is Converter.JSON_SCHEMA:
+            return self._decode_framed(keys)
         if self._converter is Converter.STRING:
             return _strings(keys)
         return Keys(keys, is_json=False, declared=False, bad={})
@@ -65,6 +69,15 @@ class KeyDecoder:
             return Keys(pa.nulls(len(keys)), is_json=False, declared=self._enveloped, bad=bad)
         is_json = bool(columns.fields[0].metadata)
         return Keys(columns.arrays[0], is_json=is_json, declared=self._enveloped, bad=bad)
+
+    def _decode_framed(self, keys: pa.Array) -> Keys:
+        """JSON behind the id of its schema, which is not needed to read it."""
+        frames = wire.read_frames(keys)
+        texts = copied(frames)
+        unframed = np.flatnonzero(frames.ids == wire.UNFRAMED).tolist()
+        bad = {row: f"the key: {wire.why_unframed(keys[row].as_py())}" for row in unframed}
+        found = self._decode_json(pc.if_else(pa.array(frames.ids >= 0), texts, pa.scalar(None, pa.binary())))
+        return Keys(found.array, found.is_json, declared=True, bad=found.bad | bad)
 
     def _wrapped(self, key: bytes) -> bytes:
         document: Any = json_text.read(key)

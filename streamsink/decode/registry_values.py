@@ -36,13 +36,17 @@ CONVERTER_KEY = "streamsink.value.converter"
 
 @dataclass(frozen=True, slots=True)
 class RegistryColumns:
-    """What the values of one part became. `tag` and `metadata` are those of its lane."""
+    """What the values of one part became. `tag` and `metadata` are those of its lane.
+
+    `bare` values are no records: theirs is one column, and no field of theirs.
+    """
 
     arrays: list[pa.Array] = field(default_factory=list)
     fields: list[pa.Field] = field(default_factory=list)
     bad: dict[int, str] = field(default_factory=dict)
     tag: str = ""
     metadata: dict[str, str] | None = None
+    bare: bool = False
 
 
 class RegistryValues:
@@ -120,7 +124,8 @@ class RegistryValues:
         reader = groups[0][2]
         if self._copies and isinstance(reader, AvroReader) and reader.copied is not None:
             return RegistryColumns([copied(frames)], [reader.copied], bad, tag, about)
-        return RegistryColumns(members, list(array.type), bad, tag, about)
+        bare = isinstance(reader, AvroReader) and reader.bare
+        return RegistryColumns(members, list(array.type), bad, tag, about, bare)
 
     def read_apart(self, topic: str, values: pa.BinaryArray, heads: frozenset[str]) -> RegistryColumns:
         """Just some fields, of all schemas together, for what is archived as bytes. Raises as `split`."""

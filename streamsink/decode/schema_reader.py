@@ -53,17 +53,15 @@ class AvroReader:
         except AvroSchemaError as error:
             raise UnreadableSchemaError(str(error)) from error
         self.copied = copied_field(schema, self.type)
-        self._bare = self.type.kind is not AvroKind.RECORD
+        self.bare = self.type.kind is not AvroKind.RECORD
         self.arrow = (
-            pa.struct([pa.field(VALUE, self.type.arrow, nullable=self.type.nullable)])
-            if self._bare
-            else self.type.arrow
+            pa.struct([pa.field(VALUE, self.type.arrow, nullable=self.type.nullable)]) if self.bare else self.type.arrow
         )
 
     def read(self, frames: Frames) -> Columns:
         """See `SchemaReader.read`."""
         columns = read_columns(self.type, frames.data, frames.starts, frames.stops)
-        if not self._bare:
+        if not self.bare:
             return columns
         return Columns(pa.StructArray.from_arrays([columns.array], fields=list(self.arrow)), columns.bad)
 

@@ -12,7 +12,9 @@ from streamsink.config.transforms import mentioned_fields
 from streamsink.decode.decoder import make_decoder
 from streamsink.decode.keys import KeyDecoder
 from streamsink.decode.protocol import Decoder
-from streamsink.decode.registry import SchemaShelf
+from streamsink.decode.registry import SchemaRegistry, SchemaShelf
+from streamsink.decode.registry_keys import RegistryKeys
+from streamsink.decode.registry_values import RegistryValues
 from streamsink.errors import DecodeError
 from streamsink.record import DecodedSlice, RawSlice
 from streamsink.sink.by_topic import DecoderByTopic
@@ -74,7 +76,7 @@ def with_transforms(config: SinkConfig, shelf: SchemaShelf | None = None) -> Dec
         whole_value=config.value_converter in _WHOLE,
         declared=config.schemas_enable or config.value_converter not in _WITHOUT_SCHEMA,
         routes=any("topic" in one.writes for one in config.transforms),
-        read_keys=_key_reader(config) if "key" in touched else None,
+        read_keys=_key_reader(config, shelf) if "key" in touched else None,
         write_keys=key_writer(as_json=as_json, with_schema=config.key_schemas_enable) if rekeys else None,
     )
     decoder = make_decoder(inner, always=mentioned_fields(config.transforms), shelf=shelf)
@@ -82,11 +84,15 @@ def with_transforms(config: SinkConfig, shelf: SchemaShelf | None = None) -> Dec
     return TransformingDecoder(decoder, stage, tolerant=config.errors.tolerate_all)
 
 
-def _key_reader(config: SinkConfig) -> KeyReader:
-    decoder = KeyDecoder(config.key_converter, schemas_enable=config.key_schemas_enable)
+def _key_reader(config: SinkConfig, shelf: SchemaShelf | None) -> KeyReader:
+    decoder: KeyDecoder | RegistryKeys
+    if (rules := config.key_registry) is not None:
+        decoder = RegistryKeys(RegistryValues(config.key_converter, SchemaRegistry(rules, shelf), rules))
+    else:
+        decoder = KeyDecoder(config.key_converter, schemas_enable=config.key_schemas_enable)
 
-    def read(keys: pa.Array) -> tuple[Datum, dict[int, str]]:
-        found = decoder.decode(keys)
+    def read(topic: str, keys: pa.Array) -> tuple[Datum, dict[int, str]]:
+        found = decoder.decode(topic, keys)
         return Datum(found.array, declared=found.declared, text=found.is_json), found.bad
 
     return read

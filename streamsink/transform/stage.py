@@ -25,8 +25,8 @@ KEY_STAGE = "KEY_CONVERTER"
 _VALUE_FIELD = pa.field("value", pa.binary())
 _NULL_VALUE = "the value is null, and behavior.on.null.values=fail"
 
-KeyReader = Callable[[pa.Array], tuple[Datum, dict[int, str]]]
-"""Keys' bytes as keys, null where one is bad, and what is wrong with those."""
+KeyReader = Callable[[str, pa.Array], tuple[Datum, dict[int, str]]]
+"""A topic's keys' bytes as keys, null where one is bad, and what is wrong with those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class TransformStage:
         keys, bad_keys = given.column("key"), dict[int, str]()
         key = Datum(keys)
         if self._plan.read_keys is not None:
-            key, bad_keys = self._plan.read_keys(keys)
+            key, bad_keys = self._plan.read_keys(decoded.topic_partition.topic, keys)
         count = len(keys)
         rows = Rows(
             source=decoded.topic_partition,

@@ -22,7 +22,7 @@ from google.protobuf.type_pb2 import Type
 from streamsink.cli.main import run
 from streamsink.encode.read_avro import AvroReader
 from streamsink.upload.open import open_store
-from tests.servers.archive_reader import archived_records
+from tests.servers.archive_reader import archived_records, object_rows
 from tests.servers.process import free_port
 from tests.servers.registry import RegistryServer
 from tests.servers.tcp_proxy import TcpProxy
@@ -206,6 +206,50 @@ def test_avro_objects_read_right_as_well(kafka, registry, worker, unique, tmp_pa
     assert [row["id"] for row in rows] == list(range(200))
     assert [row["price"] for row in rows] == [order(number)["price"] for number in range(200)]
     assert [row["at"] for row in rows] == [order(number)["at"] for number in range(200)]
+
+
+KEY = {"type": "record", "name": "Key", "fields": [{"name": "id", "type": "long"}, {"name": "town", "type": "string"}]}
+
+
+def test_transforms_see_the_fields_of_avro_keys(kafka, registry, worker, unique, tmp_path):
+    kafka.create_topic(unique)
+    context = SerializationContext(unique, MessageField.KEY)
+    producer = kafka.producer()
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        serializer = AvroSerializer(client, json.dumps(KEY))
+        for number in range(30):
+            key = b"plain" if number == 7 else serializer({"id": number, "town": f"t{number % 3}"}, context)
+            producer.produce(unique, b'{"n":%d}' % number, key=key, partition=0)
+    assert producer.flush(30) == 0
+    folder, dead = tmp_path / f"{unique}-a", tmp_path / "dead"
+    archive(
+        kafka,
+        worker,
+        registry,
+        unique,
+        folder,
+        "json",
+        key__converter="io.confluent.connect.avro.AvroConverter",
+        **{
+            "key__converter__schema__registry__url": registry.url,
+            "errors.tolerance": "all",
+            "errors.deadletter.url": dead.as_uri(),
+            "transforms": "town,id",
+            "transforms.town.type": "HeaderFrom$Key",
+            "transforms.town.fields": "town",
+            "transforms.town.headers": "town",
+            "transforms.town.operation": "copy",
+            "transforms.id.type": "ExtractField$Key",
+            "transforms.id.field": "id",
+        },
+    )
+    rows = [row["_kafka"] for file in objects(folder, ".parquet") for row in pq.read_table(file).to_pylist()]
+    found = {row["offset"]: (row["key"], [(one["key"], one["value"]) for one in row["headers"]]) for row in rows}
+    wanted = {n: (b"%d" % n, [("town", b"t%d" % (n % 3))]) for n in range(30) if n != 7}
+    assert found == wanted
+    store = open_store(dead.as_uri(), {})
+    (bad,) = [row["_kafka"] for info in store.list() for row in object_rows(store, info.name)]
+    assert (bad["offset"], bad["key"]) == (7, b"plain")
 
 
 @pytest.mark.parametrize(("timeout_ms", "least_s", "most_s"), [(0, 0.0, 3.0), (4000, 3.9, 9.0)])
