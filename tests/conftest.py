@@ -21,6 +21,7 @@ def kafka(tmp_path_factory):
     server = KafkaServer(tmp_path_factory.mktemp("kafka"))
     server.start()
     yield server
+    server.close_clients()
     server.stop()
 
 

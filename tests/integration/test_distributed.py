@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from tests.servers.connect import ConnectServer
 from tests.servers.group import SESSION_S, WorkerGroup
+from tests.servers.kafka import QUIET
 from tests.servers.worker import WorkerServer, wait_until
 
 
@@ -38,7 +39,7 @@ def sink(kafka, tmp_path, name, *, tasks=1, **config):
 def latest(kafka, topic):
     """The last value of each key of a topic."""
     consumer = Consumer(
-        {"bootstrap.servers": kafka.bootstrap, "group.id": f"look-{topic}", "enable.partition.eof": True}
+        {**QUIET, "bootstrap.servers": kafka.bootstrap, "group.id": f"look-{topic}", "enable.partition.eof": True}
     )
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])

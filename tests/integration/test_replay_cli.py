@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 from streamsink.cli.main import run
 from streamsink.replay import target
 from streamsink.upload.local import LocalStore
+from tests.servers.kafka import QUIET
 from tests.servers.topics import read_topic
 from tests.unit.archive.made import FIRST_MS, encoding, put
 
@@ -235,7 +236,7 @@ def test_objects_that_overlap_are_read_once_by_offset(kafka, replay, archive, un
 
 
 def commit(kafka, group, topic, offsets):
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
+    consumer = Consumer({**QUIET, "bootstrap.servers": kafka.bootstrap, "group.id": group})
     consumer.commit(offsets=[TopicPartition(topic, p, o) for p, o in offsets.items()], asynchronous=False)
     consumer.close()
 
@@ -267,7 +268,7 @@ def test_groups_move_to_the_same_records(kafka, replay, archive, unique, tmp_pat
 
 def test_a_group_with_live_members_is_refused(kafka, replay, unique):
     kafka.create_topic(unique, 2)
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": f"{unique}-live"})
+    consumer = Consumer({**QUIET, "bootstrap.servers": kafka.bootstrap, "group.id": f"{unique}-live"})
     consumer.subscribe([unique])
     deadline = time.monotonic() + 30
     while not consumer.assignment():

@@ -135,6 +135,15 @@ class KafkaServer:
             self._process.kill()
             self._process = None
 
+    def close_clients(self) -> None:
+        """Let go of every client that questions were asked with, while there is a broker to take leave of."""
+        for asking in self._askers.values():
+            asking.close()
+        self._askers.clear()
+        if "_watcher" in self.__dict__:
+            self._watcher.close()
+            del self._watcher
+
     def _properties(self) -> str:
         return f"""
 process.roles=broker,controller
