@@ -99,6 +99,38 @@ def test_no_patch_is_lost_whichever_worker_takes_it(kafka, group, tmp_path, uniq
     assert group.ask(0, "DELETE", f"/connectors/{unique}")[0] == 204
 
 
+def test_any_worker_tells_how_far_each_task_has_come_and_each_counts_its_own(kafka, group, tmp_path, unique):
+    config = sink(kafka, tmp_path, unique, tasks=3)
+    assert group.ask(0, "POST", "/connectors", {"name": unique, "config": config})[0] == 201
+    wait_until("each worker runs a task", lambda: len(set(group.placed(unique, asked=1).values())) == 3)
+
+    def told(asked, *keys):
+        tasks = group.ask(asked, "GET", f"/connectors/{unique}/status")[1]["tasks"]
+        return [tuple(task.get("progress", {}).get(key) for key in keys) for task in tasks]
+
+    wait_until("each task has a partition", lambda: told(0, "partitions") == [(1,)] * 3)
+    producer = kafka.producer()
+    for number in range(12):
+        producer.produce(unique, b'{"n":1}', partition=number % 3)
+    producer.flush(10)
+    for asked in range(3):
+        wait_until("it is told", lambda asked=asked: told(asked, "records_total", "lag_records") == [(4, 4)] * 3)
+    counted = [
+        sum(
+            float(line.split()[-1])
+            for line in worker.get("/metrics").splitlines()
+            if line.startswith("streamsink_records_total") and unique in line
+        )
+        for worker in group.workers
+    ]
+    assert counted == [4, 4, 4]
+    assert group.ask(1, "DELETE", f"/connectors/{unique}")[0] == 204
+    wait_until(
+        "it is taken back",
+        lambda: not [key for key in latest(kafka, "shared-status") if key.startswith(f"progress-task-{unique}")],
+    )
+
+
 def test_any_worker_takes_orders_for_tasks_that_run_on_all_of_them(kafka, group, tmp_path, unique):
     assert (
         group.ask(0, "POST", "/connectors", {"name": unique, "config": sink(kafka, tmp_path, unique, tasks=3)})[0]

@@ -146,6 +146,7 @@ class DistributedHerder(DistributedOrders):
         chief = 0 in slots
         told = [name for name in self._lifecycles if table.pins.get((name, 0), 0 if chief else -1) in slots]
         self._reports.report(self._lifecycles, told)
+        self._reports.report_progress(self._lifecycles, int(time.time() * 1000))
         if chief:
             self._chores.do(self._lifecycles, now)
         if now - self._topics_polled_at >= TOPICS_POLL_S:

@@ -288,7 +288,13 @@ class DistributedOrders:
         gone = kept.worker_id not in alive and kept.state is not State.FAILED
         state = State.UNASSIGNED if gone and local.state is State.UNASSIGNED else kept.state
         trace = "" if gone else kept.trace
-        return replace(local, state=state, worker_id=kept.worker_id, version=kept.version or __version__, trace=trace)
+        told = replace(local, state=state, worker_id=kept.worker_id, version=kept.version or __version__, trace=trace)
+        progress = self._bulletin.statuses.progress(local.connector).get(local.task_id)
+        if state is not State.RUNNING or progress is None or progress.worker_id != kept.worker_id:
+            return told
+        age_s = max(0.0, time.time() - progress.at_ms / 1000)
+        snapshot = progress.snapshot
+        return replace(told, snapshot=snapshot, retrying=snapshot.retrying, report_age_s=age_s)
 
 
 def _observations(statuses: Iterable[TaskStatus]) -> Iterator[TaskObservation]:

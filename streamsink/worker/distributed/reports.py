@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streamsink import __version__
 from streamsink.worker.distributed.bulletin import Bulletin
 from streamsink.worker.distributed.config_topic import stamp_of
+from streamsink.worker.distributed.progress import Progress, progress_key, progress_value
 from streamsink.worker.distributed.status_topic import (
     KeptStatus,
     connector_key,
@@ -21,6 +22,8 @@ from streamsink.worker.distributed.status_topic import (
 from streamsink.worker.lifecycle import ConnectorLifecycle
 from streamsink.worker.status import State, TargetState
 
+PROGRESS_S = 5.0
+"""How often the others hear how far a task has come."""
 AGAIN_S = 5.0
 """A record that was posted and has not been read back is posted again after this; traces change no more often."""
 
@@ -44,6 +47,7 @@ class StatusReports:
         self._bulletin = bulletin
         self._worker_id = worker_id
         self._posted: dict[str, _Posted] = {}
+        self._progress_at_s = 0.0
 
     def report(self, lifecycles: Mapping[str, ConnectorLifecycle], speaks_for: Iterable[str]) -> None:
         """Post what differs from what the topic has.
@@ -64,6 +68,25 @@ class StatusReports:
             known = lifecycles.get(name)
             if known is not None and not known.removed:
                 self._tell(connector_key(name), self._connector(known), table.connector(name))
+
+    def report_progress(self, lifecycles: Mapping[str, ConnectorLifecycle], now_ms: int) -> None:
+        """Post how far the tasks here have come, each few seconds; take back what is told of those that are gone."""
+        if time.monotonic() - self._progress_at_s < PROGRESS_S:
+            return
+        self._progress_at_s = time.monotonic()
+        table, log = self._bulletin.statuses, self._bulletin.status_log
+        here: set[tuple[str, int]] = set()
+        for name, lifecycle in lifecycles.items():
+            for task in lifecycle.tasks:
+                snapshot = task.status().snapshot
+                if snapshot is not None and not task.ended:
+                    here.add((name, task.spec.task_id))
+                    progress = Progress(self._worker_id, now_ms, snapshot)
+                    log.post(progress_key(name, task.spec.task_id), progress_value(progress))
+        for name, number, kept in table.all_progress():
+            gone = kept.worker_id == self._worker_id or name not in lifecycles
+            if gone and (name, number) not in here:
+                log.post(progress_key(name, number), None)
 
     def report_topics(self, lifecycles: Mapping[str, ConnectorLifecycle], now_ms: int) -> None:
         """Post topics that tasks here have begun to use."""

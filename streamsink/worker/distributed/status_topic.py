@@ -4,6 +4,7 @@
 |---|---|
 | `status-connector-NAME` | `{"state", "trace", "worker_id", "generation", "version"}`; none: there is none |
 | `status-task-NAME-N` | likewise; ours adds `definition`, the stamp of what its process runs, while there is one |
+| `progress-task-NAME-N` | how far it has come (`progress.py`) |
 | `status-topic-TOPIC:connector-NAME` | `{"topic": {"name", "connector", "task", "discoverTimestamp"}}`; none: reset |
 """
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from streamsink.worker.distributed.progress import PREFIX as PROGRESS
+from streamsink.worker.distributed.progress import Progress, read_progress
 from streamsink.worker.distributed.records import read_value, write_value
 from streamsink.worker.status import State
 
@@ -80,6 +83,7 @@ class StatusTable:
         self._connectors: dict[str, KeptStatus] = {}
         self._tasks: dict[str, dict[int, KeptStatus]] = {}
         self._topics: dict[str, frozenset[str]] = {}
+        self._progress: dict[str, dict[int, Progress]] = {}
 
     def apply(self, key: bytes | None, value: bytes | None) -> str | None:
         """Take a record in; the connector of which a topic was reset, else None."""
@@ -90,6 +94,10 @@ class StatusTable:
             name, _, number = text.removeprefix(_TASK).rpartition("-")
             if number.isdecimal():
                 self._put_task(name, int(number), _read(value))
+        elif text.startswith(PROGRESS):
+            name, _, number = text.removeprefix(PROGRESS).rpartition("-")
+            if number.isdecimal():
+                self._put_progress(name, int(number), read_progress(value))
         elif text.startswith(_TOPIC):
             topic, _, name = text.removeprefix(_TOPIC).partition(_OF)
             known = self._topics.get(name, frozenset())
@@ -104,6 +112,14 @@ class StatusTable:
     def tasks(self, connector: str) -> Mapping[int, KeptStatus]:
         """The last status of each of its tasks."""
         return self._tasks.get(connector, {})
+
+    def progress(self, connector: str) -> Mapping[int, Progress]:
+        """How far each of its tasks has come, as its worker last told."""
+        return self._progress.get(connector, {})
+
+    def all_progress(self) -> list[tuple[str, int, Progress]]:
+        """What is told of any task."""
+        return [(name, number, kept) for name, tasks in self._progress.items() for number, kept in tasks.items()]
 
     def topics(self, connector: str) -> frozenset[str]:
         """Topics it has used."""
@@ -123,6 +139,12 @@ class StatusTable:
         kept = others if status is None else {**others, task_id: status}
         names = {name: tasks for name, tasks in self._tasks.items() if name != connector}
         self._tasks = {**names, connector: kept} if kept else names
+
+    def _put_progress(self, connector: str, task_id: int, progress: Progress | None) -> None:
+        others = {number: kept for number, kept in self._progress.get(connector, {}).items() if number != task_id}
+        kept = others if progress is None else {**others, task_id: progress}
+        names = {name: tasks for name, tasks in self._progress.items() if name != connector}
+        self._progress = {**names, connector: kept} if kept else names
 
 
 def same_told(one: KeptStatus | None, other: KeptStatus | None) -> bool:
