@@ -3,7 +3,7 @@
 Prints one row a case: records per CPU-second of the whole worker (all its processes, librdkafka's threads included),
 wall-clock rate, peak memory of the task's process, and the ratio to the raw `consume()` rate of the same run. With
 `simulate` as its argument it runs a million simulated steps instead, with `replay` it replays (`replay.py`),
-with `avro` it archives values of a Schema Registry (`avro.py`), with `rest` it asks a worker at work (`rest.py`).
+with `avro` it archives values of a Schema Registry (`avro.py`).
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 from confluent_kafka import Consumer
 
 from streamsink.consume.settings import consumer_settings
-from tests.bench import avro, replay, rest
+from tests.bench import avro, replay
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
 
@@ -151,8 +151,6 @@ def main() -> int:
         try:
             kafka.create_topic("logs", PARTITIONS)
             size = fill(kafka, "logs")
-            if sys.argv[1:] == ["rest"]:
-                return rest.main(kafka, "logs", folder, RECORDS)
             raw = consume_only(kafka, "logs")
             print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core")
             print(f"{'consume() alone':32} {raw:>12,.0f} records per CPU-second")
