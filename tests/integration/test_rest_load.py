@@ -67,7 +67,9 @@ def feed(bootstrap, topic, url):
 def fed(worker, kafka, unique):  # noqa: F811 (a fixture)
     """The name of a sink whose topic never ends."""
     topic = kafka.create_topic(unique, partitions=2, retention_bytes=str(2**29), segment_bytes=str(2**27))
-    assert ask(worker, "POST", "/connectors", {"name": unique, "config": sink(worker, topic)})[0] == 201
+    # Open files are kept in memory: they close often, so that warming up ends soon.
+    config = sink(worker, topic, **{"rotate.age.ms": "15000"})
+    assert ask(worker, "POST", "/connectors", {"name": unique, "config": config})[0] == 201
     wait_until("it runs", lambda: worker.task(unique).get("state") == "RUNNING", worker=worker)
     url = f"{worker.url}/connectors/{unique}/tasks/0/status"
     feeder = multiprocessing.get_context("spawn").Process(target=feed, args=(kafka.bootstrap, topic, url), daemon=True)
