@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -245,6 +246,13 @@ class ArchiveSink(Sensor):
         if self._topic and len(self._topics) > 1:
             named = ", ".join(sorted(self._topics))
             problems.append(Problem("topic", f"the agents read several topics ({named}), whose offsets would clash"))
+        if self._results_max > 1:
+            readers = Counter(name for agent in self._agents for name in agent.get_topic_names())
+            problems += [
+                Problem("results_max", f"{name} is read by {count} agents, whose results have no order")
+                for name, count in sorted(readers.items())
+                if count > 1
+            ]
         for other in self.app.sensors:
             shared = self._topics & other.held_topics if isinstance(other, ArchiveSink) and other is not self else ()
             problems += [Problem("sink", f"{name} is held by another ArchiveSink already") for name in sorted(shared)]

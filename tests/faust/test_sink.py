@@ -328,6 +328,47 @@ def test_two_sinks_cannot_hold_one_topic(make_app, loop, tmp_path):
     loop.run_until_complete(scenario())
 
 
+def test_several_results_of_a_message_come_from_one_agent_since_agents_have_no_order(make_app, loop, tmp_path):
+    """Results made again after a crash must have their offsets again."""
+    app, archive, agent = make(make_app, tmp_path, enrich, results_max=2)
+    app.agent(agent.channel, name="second", sink=[archive])(enrich)
+
+    async def scenario():
+        with pytest.raises(ConfigError, match="orders is read by 2 agents"):
+            await archive.start()
+
+    loop.run_until_complete(scenario())
+
+
+def test_actors_that_end_out_of_order_beside_another_sink_are_committed_in_order(make_app, loop, tmp_path, stored):
+    beside, first_goes_on = [], asyncio.Event()
+
+    async def slow_first(stream):
+        async for order in stream:
+            if order.id == 0:
+                await first_goes_on.wait()
+            yield Order(order.id, order.id * 1.5)
+
+    app, archive, agent = make(make_app, tmp_path, slow_first, concurrency=3)
+    agent.add_sink(lambda order: beside.append(order.id))
+
+    async def scenario():
+        async with Worker(app, archive, agent, loop) as worker:
+            for number in range(6):
+                await worker.send(json.dumps({"id": number}).encode())
+            await worker.until(lambda: len(beside) >= 2)
+            await asyncio.sleep(0.6)
+            assert worker.committable() is None
+            first_goes_on.set()
+            await worker.until(lambda: stored() and len(stored()[0]) == 6)
+            await asyncio.sleep(0.3)
+            assert worker.committable() == 6
+
+    loop.run_until_complete(scenario())
+    assert sorted(beside) == list(range(6))
+    assert [row["id"] for row in values(stored())] == list(range(6))
+
+
 def archive_process():
     """The one process of an archive that this process has started."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
