@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from streamsink.consume.quiet import librdkafka_log
 from streamsink.errors import StreamsinkError, TransientError
 from streamsink.replay.target import explain
 
@@ -81,7 +82,7 @@ class Sender:
             settings["transactional.id"] = f"streamsink-replay-{resume_id}-{topic}-{task}"
             settings["transaction.timeout.ms"] = int(TRANSACTION_TIMEOUT_S * 1000)
         try:
-            self._producer = Producer(settings)
+            self._producer = Producer(settings, logger=librdkafka_log())
             self._group = _group_client(properties, resume_id) if resume_id else None
         except KafkaException as error:
             raise explain(error, "the producer can't be made") from error

@@ -3,22 +3,12 @@
 import os
 import subprocess
 
-import pytest
-
 from streamsink.upload.open import open_store
 from tests.servers.archive_reader import offsets_stored
 from tests.servers.kafka import KafkaServer
 from tests.servers.process import free_port
 from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.worker import WorkerServer, wait_until
-
-
-@pytest.fixture
-def worker(kafka, tmp_path):
-    server = WorkerServer(tmp_path, kafka.bootstrap)
-    yield server
-    if server.running:
-        server.kill()
 
 
 def produce(kafka, topic, count, value=b"value"):

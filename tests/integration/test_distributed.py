@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from tests.servers.connect import ConnectServer
-from tests.servers.group import SESSION_S, WorkerGroup
+from tests.servers.group import KEYS, SESSION_S, WorkerGroup
 from tests.servers.kafka import QUIET
 from tests.servers.worker import WorkerServer, wait_until
 
@@ -215,6 +215,19 @@ def test_a_worker_that_dies_is_replaced_and_one_that_comes_back_takes_its_share(
     assert sum(started[1:]) <= 2
     for name in names:
         assert group.ask(0, "DELETE", f"/connectors/{name}")[0] == 204
+
+
+def test_internal_topics_that_would_lose_records_are_refused_with_what_to_do(kafka, tmp_path, unique):
+    kafka.create_topic(f"{unique}-configs", 2, cleanup_policy="delete")
+    worker = WorkerServer(tmp_path, kafka.bootstrap, **{"group.id": unique, **KEYS}).start()
+    try:
+        wait_until("it ends", lambda: not worker.running, timeout_s=30, worker=worker)
+    finally:
+        worker.kill()
+    said = worker.log()
+    assert f"topic {unique}-configs has 2 partitions, not 1" in said
+    assert f"topic {unique}-configs has cleanup.policy=delete" in said
+    assert "cleanup.policy=compact" in said
 
 
 def test_the_topics_of_a_real_kafka_connect_are_taken_over_and_given_back(kafka, tmp_path, unique):

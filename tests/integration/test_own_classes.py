@@ -11,7 +11,7 @@ from streamsink.upload.open import open_store
 from tests.own_classes import forget, install
 from tests.servers.archive_reader import object_rows
 from tests.servers.topics import read_topic
-from tests.servers.worker import WorkerServer, wait_until
+from tests.servers.worker import wait_until
 
 COUNT = 500
 
@@ -23,14 +23,6 @@ def environ(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     forget()
     return {"PYTHONPATH": str(tmp_path / "site")}
-
-
-@pytest.fixture
-def worker(kafka, tmp_path):
-    server = WorkerServer(tmp_path, kafka.bootstrap)
-    yield server
-    if server.running:
-        server.kill()
 
 
 def streamsink(environ, *arguments):

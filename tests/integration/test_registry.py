@@ -27,7 +27,7 @@ from tests.servers.process import free_port
 from tests.servers.registry import RegistryServer
 from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.topics import read_topic
-from tests.servers.worker import WorkerServer, wait_until
+from tests.servers.worker import wait_until
 
 AWAY_S = float(os.environ.get("STREAMSINK_TEST_REGISTRY_AWAY_S", "3"))
 
@@ -62,14 +62,6 @@ def order(number):
         "tags": {"k": str(number)},
         "lines": [{"sku": "a", "n": number}] * (number % 3),
     }
-
-
-@pytest.fixture
-def worker(kafka, tmp_path):
-    server = WorkerServer(tmp_path, kafka.bootstrap)
-    yield server
-    if server.running:
-        server.kill()
 
 
 @pytest.fixture(scope="module")

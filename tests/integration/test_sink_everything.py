@@ -8,15 +8,7 @@ import pytest
 from streamsink.upload.open import open_store
 from tests.servers.archive_reader import archived_records, offsets_stored
 from tests.servers.topics import fill_awkwardly, read_topic
-from tests.servers.worker import WorkerServer, wait_until
-
-
-@pytest.fixture
-def worker(kafka, tmp_path):
-    server = WorkerServer(tmp_path, kafka.bootstrap)
-    yield server
-    if server.running:
-        server.kill()
+from tests.servers.worker import wait_until
 
 
 def at_end(kafka, group, topic):

@@ -12,7 +12,7 @@ from streamsink.upload.open import open_store
 from tests.contract.backends import BACKENDS
 from tests.servers.archive_reader import archived_records
 from tests.servers.topics import fill_awkwardly, read_topic
-from tests.servers.worker import WorkerServer, wait_until
+from tests.servers.worker import wait_until
 
 RECORDS = int(os.environ.get("STREAMSINK_STORE_RECORDS", "9000"))
 SHARE_FAILING = 0.2
@@ -24,14 +24,6 @@ def topic(kafka):
     kafka.create_topic("every-store", 3)
     fill_awkwardly(kafka, "every-store", RECORDS, partitions=3)
     return "every-store", read_topic(kafka, "every-store")
-
-
-@pytest.fixture
-def worker(kafka, tmp_path):
-    server = WorkerServer(tmp_path, kafka.bootstrap)
-    yield server
-    if server.running:
-        server.kill()
 
 
 def at_end(kafka, group, topic):

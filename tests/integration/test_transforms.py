@@ -2,21 +2,11 @@
 
 import json
 
-import pytest
-
 from streamsink.upload.open import open_store
 from tests.servers.archive_reader import object_rows
-from tests.servers.worker import WorkerServer, wait_until
+from tests.servers.worker import wait_until
 
 COUNT = 200
-
-
-@pytest.fixture
-def worker(kafka, tmp_path):
-    server = WorkerServer(tmp_path, kafka.bootstrap)
-    yield server
-    if server.running:
-        server.kill()
 
 
 def produce(kafka, topic, count):

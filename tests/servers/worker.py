@@ -70,6 +70,11 @@ class WorkerServer:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._wait(20)
 
+    def signal(self, number: int) -> None:
+        """To the whole group."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
     def terminate(self, *, timeout_s: float = 60) -> int:
         """SIGTERM to the worker, and its exit status."""
         assert self._process is not None
