@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from streamsink.cli.main import main
+    from streamsink.cli.program import main
 
     main()

@@ -1,19 +1,22 @@
-"""The error tree: what may be raised, and what the operator can do about it. Imports nothing.
+"""The error tree: each error with a hint for the operator. Imports nothing.
 
 * `StreamsinkError`
     * `ConfigError`: a configuration can't be used; carries every problem at once
     * `DecodeError`: one record can't be decoded, or transformed
     * `TransformError`: rows of a batch that a transform can't take; becomes a `DecodeError` or a dead letter
+    * `PartitionError`: rows of a batch that no path can be made for; likewise
     * `TransientError`: may pass by itself; retried with backoff
+        * `ClientLostError`: not with the same Kafka client; the task starts again
     * `TerminalError`: the task stops and shows the reason
         * `NothingThereError`: there is no archive, or nothing of a topic in it
+        * `ValueNotKeptError`: a value can't be made of an object's columns
         * `CorruptObjectError`: an object is gone, or not what it should be
         * `StoreUnsafeError`: the store can't give what `exactly.once=required` asks for
     * `AlreadyExistsError`: a create met an existing object
     * `ObjectMissingError`: no object has that name
-    * `RequestError`: what a worker was asked for can't be had
+    * `RequestError`: a worker can't answer a request
         * `NotFoundError`: no connector, task or logger has that name
-        * `ConflictError`: it exists already
+        * `NameTakenError`: something of that name exists
         * `RebalanceError`: connectors are changing hands; ask again
         * `BadRequestError`: not in this state, or not in this form
         * `ForbiddenError`: the worker's configuration forbids it
@@ -33,7 +36,7 @@ class StreamsinkError(Exception):
 
     Args:
         message: What went wrong, one line.
-        hint: What the operator can do, one sentence.
+        hint: The operator's next step, one sentence.
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
@@ -48,7 +51,7 @@ class StreamsinkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One unusable configuration value: the key, and what is wrong with it."""
+    """One unusable configuration value: the key, and the fault."""
 
     key: str
     message: str
@@ -70,8 +73,8 @@ class RowsError(StreamsinkError):
     """Some rows of a batch can't be taken.
 
     Args:
-        message: What is wrong with them.
-        rows: What is wrong by row number; where empty, any of the batch's rows may be meant.
+        message: The fault of the values.
+        rows: The fault by row number; where empty, any of the batch's rows may be meant.
     """
 
     def __init__(self, message: str, *, rows: Mapping[int, str] | None = None, hint: str = "") -> None:
@@ -83,16 +86,38 @@ class TransformError(RowsError):
     """A transform can't take some rows of a batch."""
 
 
+class PartitionError(RowsError):
+    """Rows of a batch lack what their path is made of."""
+
+
 class ConvertError(RowsError):
-    """A user's converter can't read some values of a batch."""
+    """A converter that is a plugin can't read some values of a batch."""
 
 
 class TransientError(StreamsinkError):
-    """The operation may succeed when tried again; its outcome may be unknown."""
+    """The operation may succeed when tried again; its outcome may be unknown.
+
+    Args:
+        message: What went wrong, one line.
+        hint: The operator's next step, one sentence.
+        retry_after_s: How long the other side asks us to wait, None where it does not say.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class ClientLostError(TransientError):
+    """A Kafka client can't be used any more; another one may work. So the task ends, and starts again."""
 
 
 class TerminalError(StreamsinkError):
     """Trying again can't help: the task stops and shows this as its trace."""
+
+
+class SnapshotGoneError(TerminalError):
+    """The database no longer keeps the view that a snapshot was reading; only a new snapshot can help."""
 
 
 class StoreUnsafeError(TerminalError):
@@ -108,15 +133,15 @@ class ObjectMissingError(StreamsinkError):
 
 
 class RequestError(StreamsinkError):
-    """What a worker was asked for can't be had; REST has a status for each subclass."""
+    """A worker can't answer a request; REST has a status for each subclass."""
 
 
 class NotFoundError(RequestError):
-    """Nothing has that name."""
+    """No connector, task or other thing has that name."""
 
 
-class ConflictError(RequestError):
-    """It exists already."""
+class NameTakenError(RequestError):
+    """The name exists already."""
 
 
 class RebalanceError(RequestError):
@@ -132,15 +157,23 @@ class ForbiddenError(RequestError):
 
 
 class RequestTimeoutError(RequestError):
-    """It did not happen within the bound; it may still."""
+    """The request did not take effect within the bound; it still may."""
 
 
 class NothingThereError(TerminalError):
     """There is no archive at a place, or nothing of a topic in it; later there may be."""
 
 
+class ValueNotKeptError(TerminalError):
+    """An object is sound, and a value can't be made of its columns; `row` says which, where one is to blame."""
+
+    def __init__(self, message: str, *, hint: str = "", row: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.row = row
+
+
 class CorruptObjectError(TerminalError):
-    """An object is gone or not what it should be; `path` says which, `offsets` what it covers."""
+    """An object is gone or damaged; `path` names it, `offsets` are the ones that it covered."""
 
     def __init__(self, path: str, offsets: str, reason: str, *, hint: str = "") -> None:
         super().__init__(f"{path} (offsets {offsets}) can't be replayed: {reason}", hint=hint)

@@ -1,34 +1,31 @@
-"""Finds an archive: its store, where its objects lie, and what each says of itself. Changes nothing."""
+"""An archive: its store, the place of its objects, and each object's description. Changes nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+from pathlib import PurePosixPath
 
+from streamsink.archive.manifest import Manifest, gather
 from streamsink.encode.read import read_footer
 from streamsink.errors import (
-    ConfigError,
-    NothingThereError,
     ObjectMissingError,
-    Problem,
-    StreamsinkError,
     TerminalError,
 )
 from streamsink.upload.description import ObjectDescription
-from streamsink.upload.manifest import read_manifest
+from streamsink.upload.manifest import read_manifest_files
 from streamsink.upload.name import ParsedName, parse_name
-from streamsink.upload.open import open_store
 from streamsink.upload.protocol import ObjectInfo, Store
+from streamsink.upload.siblings import families
+from streamsink.upload.sidecar import FOLDER as SIDECARS
 from streamsink.upload.sidecar import read_sidecar, sidecar_name
 
 OWN_FOLDER = "_streamsink"
 """Beside `topics.dir`: manifest, sidecars, probes."""
-
-_WHAT_ARCHIVE_IS = "ARCHIVE is archive.url with topics.dir, for example file:///var/lib/archive/topics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,9 @@ class ArchivedObject:
     size_bytes: int
     parsed: ParsedName
     recorded: ObjectDescription | None = None
-    """What the manifest says of it."""
+    """The manifest's entry."""
+    siblings: Mapping[str, str] = field(default_factory=dict)
+    """Names of the objects of keys and headers beside it, by `keys` and `headers`."""
 
 
 @dataclass(slots=True)
@@ -50,33 +49,43 @@ class Archive:
     store: Store
     url: str
     prefix: str
-    _manifest: dict[tuple[str, int | None], ObjectDescription] | None = field(default=None, repr=False)
+    _manifest: Manifest | None = field(default=None, repr=False)
+    _sidecars: dict[str, list[str]] | None = field(default=None, repr=False)
 
     def objects(self, *, topic: str = "", partition: int | None = None) -> Iterator[ArchivedObject]:
-        """Every object, in name order, perhaps of one topic or partition only. What isn't named as one is passed over.
+        """List the objects in name order, each with its objects of keys and headers.
+
+        A name that isn't an object's is passed over, unless the manifest or a sidecar says that it is one.
+
+        Args:
+            topic: List this topic's objects only; empty for all topics.
+            partition: List the objects of this number only; None for all partitions.
 
         Raises:
             TransientError: The store can't be read now.
             TerminalError: The store can't be read.
         """
-        recorded = self.manifest()
-        known = {entry.name: entry for entry in recorded.values()}
-        for info in self.store.list(self.prefix):
-            parsed = parse_name(info.name) or _name_of(known.get(info.name))
-            if parsed is None or info.name.startswith(f"{OWN_FOLDER}/"):
-                continue
+        manifest = self.manifest()
+        for family in families(self._named(manifest)):
+            info, parsed = family.info, family.parsed
             if topic not in {"", parsed.topic} or partition not in {None, parsed.partition}:
                 continue
-            entry = recorded.get((info.name, info.size_bytes))
-            yield ArchivedObject(info.name, self.path(info.name), info.size_bytes, parsed, entry)
+            entry = manifest.entry(info.name, info.size_bytes)
+            siblings = {kind: one.name for kind, one in family.siblings.items()}
+            yield ArchivedObject(info.name, self.path(info.name), info.size_bytes, parsed, entry, siblings)
 
-    def manifest(self) -> Mapping[tuple[str, int | None], ObjectDescription]:
-        """The manifest's entries below the archive, by name and size; read once."""
+    def _named(self, manifest: Manifest) -> Iterator[tuple[ObjectInfo, ParsedName]]:
+        for info in self.store.list(self.prefix):
+            if info.name.startswith(f"{OWN_FOLDER}/"):
+                continue
+            parsed = parse_name(info.name) or _name_of(manifest.of(info.name)) or _name_of(self._by_sidecar(info.name))
+            if parsed is not None:
+                yield info, parsed
+
+    def manifest(self) -> Manifest:
+        """The manifest's entries for objects below the archive; read once."""
         if self._manifest is None:
-            entries = read_manifest(self.store)
-            self._manifest = {
-                (entry.name, entry.size_bytes): entry for entry in entries if entry.name.startswith(self.prefix)
-            }
+            self._manifest = gather(read_manifest_files(self.store), self.prefix)
         return self._manifest
 
     def path(self, name: str) -> str:
@@ -86,7 +95,7 @@ class Archive:
         return name.removeprefix(self.prefix)
 
     def describe(self, entry: ArchivedObject) -> ObjectDescription:
-        """What an object covers: as the manifest has it, else as its metadata, its footer or its sidecar say.
+        """Describe an object by the manifest, else by its metadata, its footer or its sidecar.
 
         Raises:
             ObjectMissingError: It is gone.
@@ -95,26 +104,96 @@ class Archive:
         """
         return entry.recorded or self.describe_itself(entry)
 
-    def describe_itself(self, entry: ArchivedObject, data: bytes | None = None) -> ObjectDescription:
-        """As `describe`, but never from the manifest; `data` saves reading it."""
+    def describe_itself(self, entry: ArchivedObject) -> ObjectDescription:
+        """Describe an object by its metadata, its footer or its sidecar, never by the manifest.
+
+        Raises:
+            ObjectMissingError: It is gone.
+            TransientError: It can't be read now.
+            TerminalError: It doesn't say, or it isn't whole.
+        """
         info = self.store.head(entry.name)
         if info is None:
             raise ObjectMissingError(f"{entry.name} is gone", hint="does something delete objects?")
         told = ObjectDescription.from_metadata(info.name, info.metadata, size_bytes=info.size_bytes)
-        return told or self._from_footer(info, data) or self._from_sidecar(info, data)
+        return told or self._from_footer(info) or self.from_sidecar(info)
+
+    def _from_footer(self, info: ObjectInfo) -> ObjectDescription | None:
+        """As `from_footer`; None also where the object is not what its name says, and a sidecar may say what it is."""
+        try:
+            return self.from_footer(info)
+        except TerminalError:
+            if self._sidecars_of(info.name):
+                return None
+            raise
+
+    def _sidecars_of(self, name: str) -> list[str]:
+        """The sidecars of objects of this name, in whatever folder."""
+        if self._sidecars is None:
+            self._sidecars = defaultdict(list)
+            for info in self.store.list(f"{SIDECARS}/"):
+                self._sidecars[info.name.rpartition("/")[2]].append(info.name)
+        return self._sidecars.get(f"{name.rpartition('/')[2]}.json", [])
+
+    def _by_sidecar(self, name: str) -> tuple[ObjectDescription, ...]:
+        """What sidecars say of an object that neither its name nor the manifest places."""
+        told: list[ObjectDescription] = []
+        for one in self._sidecars_of(name):
+            # One that is gone or damaged places nothing.
+            with contextlib.suppress(ObjectMissingError, TerminalError, ValueError, TypeError, AttributeError):
+                told.append(ObjectDescription.from_json(json.loads(self.store.get(one))))
+        return tuple(about for about in told if about.name == name)
 
     def sidecar(self, name: str, sha256: str) -> bytes | None:
-        """What an object's format keeps beside it, by its name and the hash of its bytes."""
+        """Read the sidecar that an object's format keeps beside it.
+
+        Args:
+            name: The object's, relative to the store's root.
+            sha256: The hash of the object's bytes, in hex.
+
+        Returns:
+            The sidecar's content, or None where the object has none.
+
+        Raises:
+            TransientError: The store can't be read now.
+            TerminalError: The store can't be read.
+        """
         return read_sidecar(self.store, name, sha256)
 
-    def _from_footer(self, info: ObjectInfo, data: bytes | None) -> ObjectDescription | None:
+    def from_footer(self, info: ObjectInfo, data: bytes | None = None) -> ObjectDescription | None:
+        """Describe an object by its own bytes.
+
+        Args:
+            info: The object.
+            data: All its bytes, which saves reading them; None to read only its header or footer from the store.
+
+        Returns:
+            None where the format has no footer, or the footer isn't ours.
+
+        Raises:
+            ObjectMissingError: It is gone.
+            TransientError: It can't be read now.
+            TerminalError: Its bytes are not what its name says.
+        """
+
         def get_range(start: int, length: int) -> bytes:
             return self.store.get_range(info.name, start, length) if data is None else data[start : start + length]
 
         footer = read_footer(info.name, info.size_bytes, get_range)
         return ObjectDescription.from_footer(info.name, footer) if footer else None
 
-    def _from_sidecar(self, info: ObjectInfo, data: bytes | None) -> ObjectDescription:
+    def from_sidecar(self, info: ObjectInfo, data: bytes | None = None) -> ObjectDescription:
+        """Describe an object by its sidecar, which is found by the hash of the object's bytes.
+
+        Args:
+            info: The object.
+            data: All its bytes; None to read them from the store.
+
+        Raises:
+            ObjectMissingError: It is gone.
+            TransientError: It can't be read now.
+            TerminalError: It has no sidecar, or the sidecar is damaged.
+        """
         sha256 = hashlib.sha256(self.store.get(info.name) if data is None else data).hexdigest()
         try:
             content = self.store.get(f"{sidecar_name(info.name, sha256)}.json")
@@ -123,102 +202,18 @@ class Archive:
                 f"nothing says what {info.name} holds",
                 hint="it was changed, or another program wrote it, or the folder _streamsink/sidecar is lost",
             ) from None
-        return ObjectDescription.from_json({**json.loads(content), "name": info.name})
+        try:
+            return ObjectDescription.from_json({**json.loads(content), "name": info.name})
+        except (ValueError, TypeError) as error:
+            raise TerminalError(
+                f"the sidecar of {info.name} is damaged: {error}", hint="restore it from a copy"
+            ) from None
 
 
-def open_archive(location: str, options: Mapping[str, str]) -> Archive:
-    """Open an archive, or a single object, by its URL or local path.
-
-    The store's root is the nearest folder at or above it that has a `_streamsink` folder, else the place itself.
-
-    Raises:
-        ConfigError: No place at all, or an unknown kind of store or option.
-        TransientError: The store can't be reached now.
-        TerminalError: There is nothing at this place, or it can't be read.
-    """
-    url, parts = _split(location)
-    local = parts.scheme == "file"
-    archive = _open_local(url, Path(unquote(parts.path)), options) if local else _open_remote(url, parts, options)
-    # A single object may also have a name that only the manifest understands.
-    if archive.prefix and not archive.prefix.endswith("/") and next(archive.objects(), None) is None:
-        archive.store.close()
-        raise TerminalError(f"{url} is no archived object", hint=_WHAT_ARCHIVE_IS)
-    return archive
-
-
-def _split(location: str) -> tuple[str, SplitResult]:
-    """The place as a URL, and its parts."""
-    if not location.strip():
-        raise ConfigError([Problem("ARCHIVE", "is empty")], hint=_WHAT_ARCHIVE_IS)
-    url = location if "://" in location else Path(location).absolute().as_uri()
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise ConfigError([Problem("ARCHIVE", f"{location!r} is no URL: {error}")], hint=_WHAT_ARCHIVE_IS) from None
-    if parts.scheme == "file" and parts.netloc not in {"", "localhost"}:
-        problem = Problem("ARCHIVE", f"{location!r} names a machine, {parts.netloc}")
-        raise ConfigError([problem], hint="file URLs have three slashes: file:///folder")
-    return url, parts
-
-
-def _open_remote(url: str, parts: SplitResult, options: Mapping[str, str]) -> Archive:
-    folder = unquote(parts.path).strip("/")
-    top = open_store(urlunsplit((parts.scheme, parts.netloc, "", "", "")), options)
-    root = next((at for at in _upwards(folder) if _has_any(top, f"{at}/{OWN_FOLDER}/".lstrip("/"))), folder)
-    single = bool(folder) and top.head(folder) is not None
-    if not single and not _has_any(top, f"{folder}/".lstrip("/")):
-        raise _nothing_at(url)
-    if single and root == folder:
-        root = folder.rpartition("/")[0]
-    below = folder.removeprefix(root).strip("/")
-    store = open_store(urlunsplit((parts.scheme, parts.netloc, f"/{quote(root)}" if root else "", "", "")), options)
-    top.close()
-    return Archive(store, url, below if single or not below else f"{below}/")
-
-
-def parse_options(texts: list[str]) -> dict[str, str]:
-    """`--option key=value`, with or without `archive.option.` before the key.
-
-    Raises:
-        ConfigError: One has no `=`.
-    """
-    problems = [Problem("--option", f"{text!r} is not KEY=VALUE") for text in texts if "=" not in text]
-    if problems:
-        raise ConfigError(problems)
-    pairs = (text.split("=", 1) for text in texts)
-    return {key.strip().removeprefix("archive.option."): value for key, value in pairs}
-
-
-def _open_local(url: str, place: Path, options: Mapping[str, str]) -> Archive:
-    # Looked at before a store is opened: opening one makes its folder.
-    if not place.exists():
-        raise _nothing_at(url)
-    single = place.is_file()
-    folder = place.parent if single else place
-    root = next((at for at in (folder, *folder.parents) if (at / OWN_FOLDER).is_dir()), folder)
-    below = place.relative_to(root).as_posix()
-    prefix = "" if below == "." else below if single else f"{below}/"
-    return Archive(open_store(root.as_uri(), options), url, prefix)
-
-
-def _upwards(folder: str) -> Iterator[str]:
-    yield folder
-    while folder:
-        folder = folder.rpartition("/")[0]
-        yield folder
-
-
-def _has_any(store: Store, prefix: str) -> bool:
-    return next(iter(store.list(prefix)), None) is not None
-
-
-def _nothing_at(location: str) -> StreamsinkError:
-    return NothingThereError(f"there is no archive at {location}", hint=_WHAT_ARCHIVE_IS)
-
-
-def _name_of(entry: ObjectDescription | None) -> ParsedName | None:
-    """What a name says that has other delimiters than the default ones."""
-    if entry is None:
+def _name_of(entries: tuple[ObjectDescription, ...]) -> ParsedName | None:
+    """The parts of a name with other delimiters than the default ones, by its object's descriptions."""
+    if not entries:
         return None
+    entry = entries[-1]
     extension = "".join(PurePosixPath(entry.name).suffixes)
     return ParsedName(entry.topic, entry.encoded_partition, entry.partition, entry.first_offset, "", extension)

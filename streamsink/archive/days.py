@@ -1,8 +1,8 @@
-"""What an archive holds by topic and day. Pure: sums up what a listing tells."""
+"""Sums up an archive by topic and day. Pure: works on a listing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ class Sum:
     size_bytes: int = 0
 
     def add(self, listed: ListedObject) -> None:
-        """Count one object; of one that says nothing of itself, only the size is known."""
+        """Count one object; of one without a description, only the size is known."""
         self.objects += 1
         self.size_bytes += listed.size_bytes
         self.records += listed.description.record_count if listed.description else 0
@@ -33,6 +33,16 @@ class TopicSum(Sum):
 
     days: dict[str, Sum] = field(default_factory=dict)
     ranges: dict[int, tuple[int, int]] = field(default_factory=dict)
+    spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def gaps(self) -> Iterator[tuple[int, int, int]]:
+        """Ranges of offsets that no object reaches over, as partition, first and last offset."""
+        for partition, spans in sorted(self.spans.items()):
+            end: int | None = None
+            for first, last in sorted(spans):
+                if end is not None and first > end + 1:
+                    yield partition, end + 1, first - 1
+                end = last if end is None else max(end, last)
 
     @property
     def offsets_missing(self) -> int:
@@ -49,6 +59,7 @@ def by_day(objects: Iterable[ListedObject]) -> dict[str, TopicSum]:
         topic.days.setdefault(_day(listed), Sum()).add(listed)
         if (about := listed.description) is not None:
             first, last = topic.ranges.get(listed.partition, (about.first_offset, about.last_offset))
+            topic.spans.setdefault(listed.partition, []).append((about.first_offset, about.last_offset))
             topic.ranges[listed.partition] = (min(first, about.first_offset), max(last, about.last_offset))
     for topic in topics.values():
         topic.days = dict(sorted(topic.days.items()))

@@ -1,4 +1,4 @@
-"""Looks into one object: what it says of itself, its schema, its row groups and its first rows. Changes nothing."""
+"""Looks into one object: its description, its schema, its row groups and its first rows. Changes nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streamsink.archive.archive import Archive, ArchivedObject
-from streamsink.encode.cells import packed
-from streamsink.encode.json_rows import encode_rows
+from streamsink.cells import packed
+from streamsink.config.sink import FormatKind
+from streamsink.encode.json.rows import encode_rows
 from streamsink.encode.read import open_object
+from streamsink.encode.table import format_named
 from streamsink.errors import ObjectMissingError, TerminalError
 from streamsink.upload.description import ObjectDescription
 
@@ -28,7 +30,7 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What one object is."""
+    """One object's content, schema and description."""
 
     name: str
     path: str
@@ -44,7 +46,11 @@ class Inspection:
 
 
 def find_object(archive: Archive, name: str) -> ArchivedObject:
-    """The object of a name, relative to the archive or to the store's root; the only one there is when it is empty.
+    """Find one object by its name.
+
+    Args:
+        archive: An archive, or a part of one: objects below its prefix count.
+        name: The object's, relative to the archive or to the store's root; empty for the only object there is.
 
     Raises:
         TransientError: The store can't be read now.
@@ -62,7 +68,11 @@ def find_object(archive: Archive, name: str) -> ArchivedObject:
 
 
 def inspect_object(archive: Archive, entry: ArchivedObject) -> Inspection:
-    """Look into an object.
+    """Read an object and say what is in it. One that nothing describes is read all the same.
+
+    Args:
+        archive: The archive that holds it.
+        entry: The object.
 
     Raises:
         ObjectMissingError: It is gone.
@@ -90,7 +100,7 @@ def inspect_object(archive: Archive, entry: ArchivedObject) -> Inspection:
         footer=reader.footer(),
         description=description,
         columns=[(field.name, str(field.type), field.nullable) for field in schema],
-        row_groups=_parquet_groups(data) if entry.name.endswith(".parquet") else groups,
+        row_groups=_parquet_groups(data) if format_named(entry.name).kind is FormatKind.PARQUET else groups,
         first_rows=[] if first is None else _lines(first.slice(0, FIRST_ROWS)),
     )
 

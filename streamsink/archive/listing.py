@@ -1,4 +1,4 @@
-"""What an archive holds, object by object and summed up. Opens no object that the manifest knows."""
+"""Lists an archive's objects, one by one and summed up. Opens no object that the manifest knows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamsink.upload.description import ObjectDescription
 
 @dataclass(frozen=True, slots=True)
 class ListedObject:
-    """One object; `description` is None where nothing says what it covers, and `problem` tells why."""
+    """One object; where it has no `description`, `problem` tells why."""
 
     path: str
     size_bytes: int
@@ -39,7 +39,7 @@ class ListedPartition:
     timestamp_min_ms: int | None = None
     timestamp_max_ms: int | None = None
     unknown: int = 0
-    """Objects of which nothing says what they cover; only their size is counted."""
+    """Objects without a description; only their size is counted."""
 
     def add(self, listed: ListedObject) -> None:
         """Count one object."""
@@ -57,7 +57,17 @@ class ListedPartition:
 
 
 def list_objects(archive: Archive, *, topic: str = "", partition: int | None = None) -> Iterator[ListedObject]:
-    """Every object with what it covers, in name order. Raises as `Archive.objects`."""
+    """List objects with their descriptions, in name order. One that is deleted meanwhile is left out.
+
+    Args:
+        archive: An archive, or a part of one: objects below its prefix count.
+        topic: List this topic's objects only; empty for all topics.
+        partition: List the objects of this number only; None for all partitions.
+
+    Raises:
+        TransientError: The store can't be read now.
+        TerminalError: The store can't be read.
+    """
     for entry in archive.objects(topic=topic, partition=partition):
         description, problem = None, ""
         try:

@@ -1,4 +1,4 @@
-"""The rows of an archive as JSON Lines, in offset order of each partition. Changes nothing, prints nothing."""
+"""Gives an archive's rows as JSON Lines, each partition in offset order. Changes nothing, prints nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from streamsink.archive.archive import Archive, ArchivedObject
-from streamsink.encode.cells import packed
-from streamsink.encode.json_rows import encode_rows
+from streamsink.cells import packed
+from streamsink.encode.json.rows import encode_rows
 from streamsink.encode.nested import schema_with_leaves
 from streamsink.encode.read import open_object
 from streamsink.errors import ObjectMissingError
@@ -24,9 +24,9 @@ def json_lines(
     """Lines, some thousands at a time; bytes as base64, or as text where all of a column's are UTF-8.
 
     Args:
-        archive: Which.
-        topic: Only this one.
-        partition: Only this one.
+        archive: An archive, or a part of one: objects below its prefix count.
+        topic: Only this topic's objects; empty for all topics.
+        partition: Only the objects of this number; None for all partitions.
         limit: How many rows at most.
         text: Show bytes as text where they are.
 
@@ -49,7 +49,16 @@ def json_lines(
 
 
 def read_rows(archive: Archive, entry: ArchivedObject) -> Iterator[pa.RecordBatch]:
-    """One object's rows, a row group or block at a time. Raises as `json_lines`; a deleted object has none."""
+    """Read one object's rows, a row group or block at a time. A deleted object has none.
+
+    Args:
+        archive: The archive that holds it.
+        entry: The object.
+
+    Raises:
+        TransientError: The store can't be read now.
+        TerminalError: The object is damaged.
+    """
     try:
         data = archive.store.get(entry.name)
     except ObjectMissingError:
@@ -58,7 +67,7 @@ def read_rows(archive: Archive, entry: ArchivedObject) -> Iterator[pa.RecordBatc
 
 
 def as_text(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows with each column of bytes as strings, where that is what the bytes are."""
+    """Turn each column of bytes into strings, where all its bytes are UTF-8."""
     columns, fields = [], []
     for field, column in zip(rows.schema, rows.columns, strict=True):
         wanted = schema_with_leaves(pa.schema([field]), _text).field(0)

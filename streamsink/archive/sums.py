@@ -1,4 +1,4 @@
-"""Checksums of an archive's objects, for `sha256sum -c` and rclone. Changes nothing, prints nothing."""
+"""Gives checksums of an archive's objects, for `sha256sum -c` and rclone. Changes nothing, prints nothing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from streamsink.upload.description import ObjectDescription
 
 
 def checksums(archive: Archive, algorithm: Literal["sha256", "md5"] = "sha256") -> Iterator[tuple[str, str]]:
-    """Checksum and path, relative to the archive, of each object, in name order.
+    """Give each object's checksum, in name order.
 
     They come from the manifest or the store's metadata: what the object was when it was written. One that neither knows
     is read.
+
+    Args:
+        archive: An archive, or a part of one: objects below its prefix count.
+        algorithm: Which checksum.
+
+    Yields:
+        The checksum in hex, and the object's path relative to the archive.
 
     Raises:
         TransientError: The store can't be read now.

@@ -1,4 +1,4 @@
-"""Whether the objects of one topic partition cover its offsets without overlap, and which are in none. Pure.
+"""Checks that a partition's objects cover its offsets without overlap, and names those in none. Pure.
 
 Objects of different encoded partitions interleave, so their ranges overlap while their offsets must not. Offsets come
 as runs, object by object in the order of first offsets; what lies below the next object's first is settled and
@@ -45,7 +45,12 @@ class Tiling:
     _last_owner: int = -1
 
     def add(self, name: str, offsets: Int64s) -> None:
-        """Take an object's offsets, ascending; call in the order of first offsets."""
+        """Take an object's offsets. Objects come in the order of their first offsets.
+
+        Args:
+            name: The object's, for reports of overlaps.
+            offsets: Ascending; empty for an object without records, which changes nothing.
+        """
         if not offsets.size:
             return
         self._settle(int(offsets[0]))

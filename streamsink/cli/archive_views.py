@@ -1,4 +1,4 @@
-"""How the archive commands' answers look: tables for people, a JSON document for programs. Decides nothing."""
+"""Formats the archive commands' answers: tables for people, JSON for programs. Decides nothing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from rich import box
-from rich.console import Console
 from rich.filesize import decimal as human_size
-from rich.table import Table
 
 from streamsink.archive.inspect import Inspection
 from streamsink.archive.listing import ListedObject, ListedPartition
+from streamsink.archive.own import OwnFolder
+from streamsink.archive.owners import TopicOwner
 from streamsink.archive.reindex import Reindexed
 from streamsink.archive.verify import Verdict, VerifiedPartition
+from streamsink.cli.tables import new_table, print_table
 from streamsink.upload.description import ObjectDescription
+from streamsink.upload.owner import Owner
 
-PIPE_COLUMNS = 200
 HOLES_SHOWN_MAX = 10
 
 
@@ -29,7 +29,12 @@ def print_json(document: Any) -> None:
 
 
 def count(number: int, noun: str) -> str:
-    """A number and its noun: `1 object`, `2,000 objects`."""
+    """Write a number and its noun: `1 object`, `2,000 objects`.
+
+    Args:
+        number: How many.
+        noun: The singular. Its plural ends in s.
+    """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -40,28 +45,28 @@ def objects_json(objects: list[ListedObject]) -> dict[str, Any]:
 
 def print_objects(objects: list[ListedObject]) -> None:
     """`ls --objects` for people."""
-    table = _table("object", ">records", ">bytes", ">first offset", ">last offset", "from", "until", "reason")
+    table = new_table("object", ">records", ">offsets", "?>bytes", "?from", "?until", "?reason")
     for one in objects:
         about = one.description
         if about is None:
-            table.add_row(one.path, "?", human_size(one.size_bytes), str(one.first_offset), "?", "", "", one.problem)
+            table.add_row(one.path, "?", f"{one.first_offset}..?", human_size(one.size_bytes), "", "", one.problem)
             continue
-        offsets = (str(about.first_offset), str(about.last_offset))
+        offsets = _range(about.first_offset, about.last_offset)
         times = (_time(about.timestamp_min_ms), _time(about.timestamp_max_ms))
-        table.add_row(one.path, f"{about.record_count:,}", human_size(one.size_bytes), *offsets, *times, about.reason)
-    _print(table)
+        table.add_row(one.path, f"{about.record_count:,}", offsets, human_size(one.size_bytes), *times, about.reason)
+    print_table(table)
     print(count(len(objects), "object"))
 
 
 def partitions_json(partitions: list[ListedPartition]) -> dict[str, Any]:
-    """`ls` for programs."""
+    """Put the answer of `ls` into JSON."""
     return {"partitions": [dataclasses.asdict(one) for one in partitions]}
 
 
 def print_partitions(partitions: list[ListedPartition]) -> None:
-    """`ls` for people."""
-    table = _table(
-        "topic", ">partition", "encoded partition", ">objects", ">records", ">bytes", ">offsets", "from", "until"
+    """Print the answer of `ls`, for people."""
+    table = new_table(
+        "topic", ">partition", "encoded partition", ">objects", ">records", ">bytes", ">offsets", "?from", "?until"
     )
     for one in partitions:
         table.add_row(
@@ -75,14 +80,50 @@ def print_partitions(partitions: list[ListedPartition]) -> None:
             _time(one.timestamp_min_ms),
             _time(one.timestamp_max_ms),
         )
-    _print(table)
+    print_table(table)
     objects, records = sum(one.objects for one in partitions), sum(one.records for one in partitions)
     size_bytes = sum(one.size_bytes for one in partitions)
     print(f"{count(objects, 'object')}, {count(records, 'record')}, {human_size(size_bytes)}")
 
 
+def own_json(folders: list[OwnFolder]) -> dict[str, Any]:
+    """`ls --all` for programs: what it adds."""
+    return {"own": [dataclasses.asdict(one) for one in folders]}
+
+
+def print_own(folders: list[OwnFolder]) -> None:
+    """`ls --all` for people: what it adds."""
+    table = new_table("under _streamsink/", ">objects", ">bytes", "holds")
+    for one in folders:
+        table.add_row(one.folder, f"{one.objects:,}", human_size(one.size_bytes), one.holds)
+    print_table(table)
+
+
+def owners_json(owners: list[TopicOwner]) -> dict[str, Any]:
+    """`owner` for programs: who holds each topic now, and every change that led there."""
+    return {"owners": [_topic_owner_json(one) for one in owners]}
+
+
+def _topic_owner_json(one: TopicOwner) -> dict[str, Any]:
+    about = {"topics_dir": one.topics_dir, "topic": one.topic, **_owner_json(one.owner)}
+    return {**about, "history": [_owner_json(owner) for owner in one.history]}
+
+
+def _owner_json(owner: Owner) -> dict[str, Any]:
+    return {**dataclasses.asdict(owner), "released": owner.released}
+
+
+def print_owners(owners: list[TopicOwner]) -> None:
+    """Print the answer of `owner`, for people."""
+    table = new_table("topic", "group", "layout", "since")
+    for one in owners:
+        table.add_row(one.topic, one.owner.group or "(released)", one.owner.layout, one.owner.since)
+    print_table(table)
+    print(f"{count(len(owners), 'topic')} with an owner")
+
+
 def inspection_json(found: Inspection) -> dict[str, Any]:
-    """`inspect` for programs."""
+    """Put the answer of `inspect` into JSON."""
     return {
         "name": found.name,
         "path": found.path,
@@ -97,33 +138,33 @@ def inspection_json(found: Inspection) -> dict[str, Any]:
 
 
 def print_inspection(found: Inspection) -> None:
-    """`inspect` for people."""
+    """Print the answer of `inspect`, for people."""
     print(f"{found.path}\n{human_size(found.size_bytes)} ({found.size_bytes:,} bytes), SHA-256 {found.sha256}\n")
     about = found.description
     entries = _description_rows(about) if about is not None else sorted(found.footer.items())
-    table = _table("it says", "")
+    table = new_table("it says", "")
     for key, value in entries:
         table.add_row(key, value)
-    _print(table)
+    print_table(table)
     print()
-    table = _table("column", "type", "null")
+    table = new_table("column", "type", "null")
     for name, type_, nullable in found.columns:
         table.add_row(name, type_, "yes" if nullable else "no")
-    _print(table)
+    print_table(table)
     print()
-    table = _table("row group", ">records", ">bytes")
+    table = new_table("row group", ">records", ">bytes")
     for index, group in enumerate(found.row_groups):
         table.add_row(
             str(index), f"{group.records:,}", "" if group.size_bytes is None else human_size(group.size_bytes)
         )
-    _print(table)
+    print_table(table)
     print("\nfirst rows")
     for line in found.first_rows:
         print(line)
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """`verify` for programs."""
+    """Put the answer of `verify` into JSON."""
     return {
         "sound": verdict.sound,
         "objects": verdict.objects,
@@ -131,13 +172,26 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "size_bytes": verdict.size_bytes,
         "corrupt": [{"name": one.name, "path": one.path, "problems": list(one.problems)} for one in verdict.corrupt],
         "missing": verdict.missing,
+        "lost": verdict.lost,
+        "manifest": {
+            "unrecorded": verdict.unrecorded,
+            "unrecorded_count": verdict.unrecorded_count,
+            "damaged": [{"name": name, "problem": problem} for name, problem in verdict.manifest_damaged],
+        },
+        "looked_at": {
+            "objects": verdict.objects,
+            "of_objects": verdict.objects_there,
+            "all": verdict.part.is_whole,
+            "since_ms": verdict.part.since_ms,
+            "sample": verdict.part.sample,
+        },
         "partitions": [_partition_json(one) for one in verdict.partitions],
     }
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """`verify` for people."""
-    table = _table(
+    """Print the answer of `verify`, for people."""
+    table = new_table(
         "topic", ">partition", ">objects", ">records", ">offsets", ">holes", ">offsets in no object", ">twice"
     )
     for one in verdict.partitions:
@@ -152,28 +206,67 @@ def print_verdict(verdict: Verdict) -> None:
             f"{tiling.offsets_missing:,}",
             f"{tiling.overlap_count:,}",
         )
-    _print(table)
+    print_table(table)
     for one in verdict.partitions:
         _print_tiling(one)
     for name in verdict.missing:
         print(f"MISSING {name}: the manifest knows it and the store does not have it")
     for corrupt in verdict.corrupt:
         print(f"CORRUPT {corrupt.path}: {'; '.join(corrupt.problems)}")
+    for name, problem in verdict.manifest_damaged:
+        print(f"MANIFEST {name}: {problem}")
+    for path in verdict.lost:
+        print(f"LOST {path}: recorded as a loss")
+    _print_unrecorded(verdict)
+    if not verdict.part.is_whole:
+        seen = f"{verdict.objects:,} of {count(verdict.objects_there, 'object')}"
+        print(f"only a part: looked at {seen}; holes and offsets stored twice were not looked for")
     told = f"{count(verdict.objects, 'object')}, {count(verdict.records, 'record')}, {human_size(verdict.size_bytes)}"
     print(f"{'sound' if verdict.sound else 'NOT SOUND'}: {told}")
 
 
+def _print_unrecorded(verdict: Verdict) -> None:
+    for path in verdict.unrecorded[:HOLES_SHOWN_MAX]:
+        print(f"UNRECORDED {path}: the manifest does not know it")
+    if verdict.unrecorded_count:
+        told = count(verdict.unrecorded_count, "object")
+        print(f"the manifest does not know {told}, so it could not tell if one were gone: archive reindex adds them")
+
+
 def reindexed_json(done: Reindexed) -> dict[str, Any]:
-    """`reindex` for programs."""
-    left_out = [{"path": path, "problem": problem} for path, problem in done.left_out]
-    return {"objects": done.objects, "files_removed": done.files_removed, "left_out": left_out}
+    """Put the answer of `reindex` into JSON."""
+
+    def named(found: list[tuple[str, str]], what: str = "path") -> list[dict[str, str]]:
+        return [{what: name, "problem": problem} for name, problem in found]
+
+    return {
+        "objects": done.objects,
+        "added": done.added,
+        "files_removed": done.files_removed,
+        "left_out": named(done.left_out),
+        "differs": named(done.differs),
+        "gone": done.gone,
+        "manifest_damaged": named(done.manifest_damaged, "name"),
+        "accepted": done.accepted,
+    }
 
 
 def print_reindexed(done: Reindexed) -> None:
-    """`reindex` for people."""
-    print(f"the manifest knows {count(done.objects, 'object')}; {count(done.files_removed, 'old file')} removed")
+    """Print the answer of `reindex`, for people."""
+    added, removed = count(done.added, "object"), count(done.files_removed, "old file")
+    print(f"the manifest knows {count(done.objects, 'sound object')}; {added} added; {removed} removed")
     for path, problem in done.left_out:
-        print(f"left out {path}: {problem}")
+        print(f"LEFT OUT {path}: {problem}")
+    for path, problem in done.differs:
+        print(f"DIFFERS {path}: {problem}")
+    for path in done.gone:
+        print(f"GONE {path}: the manifest knows it and the store does not have it")
+    for name, problem in done.manifest_damaged:
+        print(f"MANIFEST {name}: {problem}")
+    for name in done.accepted:
+        print(f"ACCEPTED {name}: recorded as a loss")
+    if not done.clean:
+        print("restore what is damaged or gone from a copy, or record it as lost: archive reindex --accept")
 
 
 def _object_json(one: ListedObject) -> dict[str, Any]:
@@ -243,16 +336,3 @@ def _time(timestamp_ms: int | None) -> str:
     except (OverflowError, ValueError, OSError):
         return f"{timestamp_ms} ms"
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _table(*columns: str) -> Table:
-    """A table whose columns stand to the right where their name begins with `>`."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    return table
-
-
-def _print(table: Table) -> None:
-    width = None if sys.stdout.isatty() else PIPE_COLUMNS
-    Console(width=width, markup=False, highlight=False).print(table)

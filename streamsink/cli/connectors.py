@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from cyclopts import App, Parameter
 
+from streamsink.cli.awaiting import await_running, await_stopped
 from streamsink.cli.connector_views import (
     print_config,
     print_json,
@@ -15,9 +18,10 @@ from streamsink.cli.connector_views import (
     print_report,
     print_status,
 )
+from streamsink.cli.migrate import migrate
 from streamsink.cli.rest_client import DEFAULT_URL, ask, connector_path, fetch
-from streamsink.config.files import read_flat, read_initial_state
-from streamsink.errors import ConfigError, Problem
+from streamsink.config.reading.files import read_flat, read_initial_state
+from streamsink.errors import ConfigError, Problem, StreamsinkError
 
 DONE, WRONG = 0, 2
 
@@ -27,6 +31,7 @@ Set = Annotated[tuple[str, ...], Parameter(name="--set", negative="")]
 Unset = Annotated[tuple[str, ...], Parameter(name="--unset", negative="")]
 
 app = App(name="connectors", help="Ask a running worker about its connectors, and have it change them.")
+app.command(migrate)
 
 
 @app.command(name="list")
@@ -82,6 +87,8 @@ def config(
     patch: dict[str, str | None] = {**_pairs("--set", set_keys), **dict.fromkeys(unset_keys)}
     path = connector_path(connector, "config")
     answer = ask(url, "PATCH", path, patch)["config"] if patch else fetch(url, path)
+    if patch:
+        _warn(url, answer)
     print_json(answer) if json else print_config(answer)
     return DONE
 
@@ -94,6 +101,7 @@ def create(
     name: str | None = None,
     state: Literal["running", "paused", "stopped"] | None = None,
     replace: Annotated[bool, Parameter(negative="")] = False,
+    wait: Annotated[bool, Parameter(negative="")] = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> int:
@@ -109,6 +117,8 @@ def create(
         What it shall be at first; otherwise the file's `initial_state`, or running.
     replace
         Replace the configuration of a connector that is there already.
+    wait
+        Return when a task of it has partitions and runs, or fail with what keeps it from that.
     """
     flat = read_flat(file)
     first = (state or read_initial_state(file) or "RUNNING").upper()
@@ -118,27 +128,33 @@ def create(
         answer = ask(url, "PUT", connector_path(called, "config"), flat)
     else:
         answer = ask(url, "POST", "/connectors", {"name": called, "config": flat, "initial_state": first})
+    _warn(url, answer["config"])
+    if wait and first == "RUNNING":
+        await_running(url, called)
     print_json(answer) if json else print(f"{called}: replaced" if replace else f"{called}: made, {first.lower()}")
     return DONE
 
 
 @app.command
-def validate(file: Path, /, *, url: Url = DEFAULT_URL, json: Json = False) -> int:
-    """Have the worker judge a connector's file: all that is wrong, and what the configuration guarantees.
+def validate(*files: Path, url: Url = DEFAULT_URL, json: Json = False) -> int:
+    """Have the worker judge connectors' files: all that is wrong, and what each configuration guarantees.
 
     Parameters
     ----------
-    file
-        A flat map in YAML, JSON or properties, as in the connectors folder.
+    files
+        Flat maps in YAML, JSON or properties, as in the connectors folder.
     """
-    flat = read_flat(file)
-    flat.setdefault("name", file.stem)
-    kind = flat.get("connector.class", "").strip()
-    if not kind:
-        raise ConfigError([Problem("connector.class", "is required")], hint="streamsink.ArchiveSink is one")
-    report = ask(url, "PUT", f"/connector-plugins/{kind.rpartition('.')[2]}/config/validate", flat)
-    print_json(report) if json else print_report(report)
-    return WRONG if report["error_count"] else DONE
+    if not files:
+        raise ConfigError([Problem("FILES", "names no file")], hint="streamsink connectors validate FILE ...")
+    reports = {file: _judged(file, url) for file in files}
+    if json:
+        print_json(reports[files[0]] if len(files) == 1 else {str(file): report for file, report in reports.items()})
+    else:
+        for file, report in reports.items():
+            if len(files) > 1:
+                print(f"{file}:")
+            print_report(report)
+    return WRONG if any(report["error_count"] for report in reports.values()) else DONE
 
 
 @app.command
@@ -164,9 +180,10 @@ def resume(connector: str, /, *, url: Url = DEFAULT_URL) -> int:
 
 @app.command
 def stop(connector: str, /, *, url: Url = DEFAULT_URL) -> int:
-    """Have a connector's tasks store what they hold and end; then its offsets may be changed."""
+    """Have a connector's tasks store what they hold and end; returns when its offsets may be changed."""
     ask(url, "PUT", connector_path(connector, "stop"))
-    return _said(f"{connector}: stops")
+    await_stopped(url, connector)
+    return _said(f"{connector}: stopped")
 
 
 @app.command
@@ -235,6 +252,29 @@ def offsets(
     answer = fetch(url, path)
     print_json(answer) if json else print_offsets(answer)
     return DONE
+
+
+def _judged(file: Path, url: str) -> dict[str, Any]:
+    """What the worker says of one file."""
+    flat = read_flat(file)
+    flat.setdefault("name", file.stem)
+    kind = flat.get("connector.class", "").strip()
+    if not kind:
+        missing = Problem(f"{file}: connector.class", "is required")
+        raise ConfigError([missing], hint="streamsink.ArchiveSink is one")
+    report: dict[str, Any] = ask(url, "PUT", f"/connector-plugins/{kind.rpartition('.')[2]}/config/validate", flat)
+    return report
+
+
+def _warn(url: str, config: dict[str, str]) -> None:
+    """Show on stderr what of a configuration is hardly meant. It is kept by now, so a failure here is none."""
+    kind = quote(config.get("connector.class", "").strip().rpartition(".")[2], safe="")
+    try:
+        report = ask(url, "PUT", f"/connector-plugins/{kind}/config/validate", config) if kind else {}
+    except StreamsinkError:
+        return
+    for warning in report.get("warnings", []):
+        print(f"warning  {warning}", file=sys.stderr)
 
 
 def _said(text: str) -> int:

@@ -20,7 +20,7 @@ import pyarrow.dataset as ds
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from rich.console import Console
 
-from streamsink.config.connector import parse_sink
+from streamsink.config.reading.connector import parse_sink
 from streamsink.errors import TerminalError
 from streamsink.observe.log import configure
 from streamsink.observe.snapshot import TaskSnapshot
@@ -38,7 +38,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the demo produced, to compare the archive with: key, value and time of each record, by partition."""
+    """Key, value and time of each record that the demo produced, by partition. The archive is compared with them."""
 
     by_partition: dict[int, list[tuple[bytes, bytes, int]]]
 
@@ -51,7 +51,8 @@ def demo(*, dir: Path | None = None) -> int:  # noqa: A002 - the option's name i
     dir
         Keep the archive below this folder; without it a new folder under the system's temporary one is used.
     """
-    configure("WARNING", stream=sys.stderr)
+    # A warning is about the broker in this process, which tells no topic's settings.
+    configure("ERROR", stream=sys.stderr)
     root = (dir or Path(tempfile.mkdtemp(prefix="streamsink-demo-"))).resolve()
     archive = root / "archive"
     began = time.monotonic()
@@ -214,7 +215,7 @@ def _query(folder: Path) -> None:
 
 
 def _verify(url: str) -> None:
-    from streamsink.cli.archive import verify  # noqa: PLC0415
+    from streamsink.cli.verify import verify  # noqa: PLC0415
 
     _say(6, "Every object is read again: checksums, ranges, order, and that offsets are covered without overlap:")
     if verify(url):
@@ -247,7 +248,8 @@ def _replay(producer: Producer, url: str, bootstrap: str, sent: Sent) -> None:
 
     # The mock cluster makes topics on first use only.
     producer.list_topics(RESTORED, timeout=10)
-    _say(8, "The archive is a backup: it goes back into a new topic, in transactions that carry the position:")
+    _say(8, "The archive is a backup: it goes back into a new topic, in transactions that carry the position.")
+    console.print("   Replay looks whether a topic keeps records as they are; this small broker doesn't tell:\n")
     console.print(f"   [dim]{_program()} replay {url} --to {RESTORED} --bootstrap-server {bootstrap}[/dim]\n")
     if replay(url, to=RESTORED, bootstrap_server=bootstrap, resume_id=f"{RESTORED}-demo"):
         raise TerminalError("the archive could not be replayed", hint="please report this")

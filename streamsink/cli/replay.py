@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, validators
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from streamsink.archive.archive import open_archive, parse_options
+from streamsink.archive.open import open_archive, parse_options
 from streamsink.cli import replay_views as views
 from streamsink.cli.archive_views import print_json
-from streamsink.config.files import read_flat
-from streamsink.config.java_clients import translate
-from streamsink.errors import ConfigError, Problem
+from streamsink.cli.bars import bar
+from streamsink.cli.clients import client_properties
+from streamsink.cli.stopping import INTERRUPTED, stopping
+from streamsink.cli.times import time_ms
 from streamsink.replay.job import Progress as Reached
 from streamsink.replay.job import ReplayJob
 from streamsink.replay.pace import parse_speed
@@ -59,6 +53,7 @@ def replay(
     groups: str = "",
     create_topic: Annotated[bool, Flag] = False,
     allow_same_topic: Annotated[bool, Flag] = False,
+    allow_target_changes: Annotated[bool, Flag] = False,
     skip_corrupt: Annotated[bool, Flag] = False,
     command_config: Path | None = None,
     option: Annotated[list[str], Parameter(negative="")] = [],  # noqa: B006
@@ -106,6 +101,8 @@ def replay(
         Create the topic, with as many partitions as were archived.
     allow_same_topic
         Allow the topic that was archived.
+    allow_target_changes
+        Allow a topic whose settings change records or drop some: a short retention, LogAppendTime, limits of time.
     skip_corrupt
         Leave corrupt objects out, and say which.
     command_config
@@ -123,14 +120,14 @@ def replay(
         partitions=frozenset(partition) or None,
         from_offset=from_offset,
         until_offset=until_offset,
-        from_ms=_time_ms("--from", from_),
-        until_ms=_time_ms("--until", until),
+        from_ms=time_ms("--from", from_),
+        until_ms=time_ms("--until", until),
         key=None if key is None else key.encode(errors="surrogateescape"),
         where=where.strip(),
     )
     job = ReplayJob(
         to=to,
-        properties=_properties(bootstrap_server, command_config),
+        properties=client_properties(bootstrap_server, command_config),
         topic=topic,
         selection=selection,
         partitions=parse_partitions(partitions),
@@ -139,6 +136,7 @@ def replay(
         groups=tuple(name.strip() for name in groups.split(",") if name.strip()),
         create_topic=create_topic,
         allow_same_topic=allow_same_topic,
+        allow_target_changes=allow_target_changes,
         skip_corrupt=skip_corrupt,
         rate=rate,
         speed=parse_speed(speed) if speed else None,
@@ -151,73 +149,25 @@ def replay(
             told = forecast(opened, job, where=predicate)
             print_json(views.forecast_json(told)) if json else views.print_forecast(told)
             return 0 if skip_corrupt or not told.left_out else 1
-        if job.resume_id and not resume_id:
-            print(f"streamsink: if it is interrupted, go on with --resume-id {job.resume_id}", file=sys.stderr)
-        with _stopping() as stop, _bar() as report:
+        named = "" if resume_id else job.resume_id
+        with stopping() as stop, bar("replaying") as shown:
+            report = _telling(named, lambda reached: shown(reached.records, reached.records_total))
             done = run_replay(opened, job, where=predicate, report=report, stop=stop)
     finally:
         opened.store.close()
     print_json(views.report_json(done)) if json else views.print_report(done)
-    return views.INTERRUPTED if done.stopped else 0
+    return INTERRUPTED if done.stopped else 0
 
 
-def _time_ms(option: str, text: str) -> int | None:
-    """ISO 8601, without an offset UTC, or milliseconds."""
-    bare = text.strip()
-    if not bare:
-        return None
-    if bare.lstrip("-").isdecimal():
-        return int(bare)
-    try:
-        found = datetime.fromisoformat(bare)
-    except ValueError:
-        problem = Problem(option, f"{text!r} is neither ISO 8601 nor milliseconds since 1970")
-        raise ConfigError([problem], hint="for example 2026-11-22T08:00:00Z") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+def _telling(resume_id: str, report: views.Report) -> views.Report:
+    """Tells of a resume id that was not chosen once there is something to go on from."""
+    told = not resume_id
 
+    def tell(reached: Reached) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            print(f"streamsink: if it is interrupted, go on with --resume-id {resume_id}", file=sys.stderr)
+        report(reached)
 
-def _properties(bootstrap: str, file: Path | None) -> dict[str, str]:
-    java = read_flat(file) if file else {}
-    done = translate({**java, "bootstrap.servers": bootstrap})
-    problems = [Problem(f"--command-config {key}", wrong) for key, wrong in done.problems]
-    if problems:
-        raise ConfigError(problems)
-    return done.properties
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that what was sent is committed; a second one ends it at once."""
-    stop = threading.Event()
-
-    def interrupt(_number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _bar() -> Iterator[views.Report]:
-    """A bar on a terminal's stderr, with the rate and the time left."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("replaying"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-
-        def report(reached: Reached) -> None:
-            bar.update(task, completed=reached.records, total=reached.records_total)
-
-        yield report
+    return tell

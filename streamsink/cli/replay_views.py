@@ -1,4 +1,4 @@
-"""How a replay's forecast and report look, for people and as JSON. Decides nothing."""
+"""Formats a replay's forecast and report, for people and as JSON. Decides nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from streamsink.errors import CorruptObjectError
+from streamsink.replay.fidelity import in_words
 from streamsink.replay.job import Forecast, GroupMove, Progress, ReplayReport
 from streamsink.replay.plan import ReplayPlan
 
-INTERRUPTED = 130
 SHOWN_MAX = 10
 
 Report = Callable[[Progress], None]
@@ -19,7 +19,7 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def forecast_json(told: Forecast) -> dict[str, object]:
-    """What would be done."""
+    """Put a forecast into JSON."""
     return {
         "topic": told.plan.topic,
         "objects": told.plan.objects,
@@ -38,11 +38,12 @@ def forecast_json(told: Forecast) -> dict[str, object]:
         "groups": _moves_json(told.moves),
         "corrupt": _left_out_json(told.left_out),
         "warnings": told.warnings,
+        "fidelity": in_words(told.made_of) or "byte for byte",
     }
 
 
 def report_json(done: ReplayReport) -> dict[str, object]:
-    """What was done."""
+    """Put a replay that was done into JSON."""
     return {
         "topic": done.plan.topic,
         "to": done.target,
@@ -52,8 +53,10 @@ def report_json(done: ReplayReport) -> dict[str, object]:
         "resume_id": done.resume_id or None,
         "resumed": done.resumed,
         "stopped": done.stopped,
-        "encoded_anew": done.encoded_anew,
+        "encoded_anew": bool(done.made_of),
+        "fidelity": in_words(done.made_of) or "byte for byte",
         "timestamps_moved": done.timestamps_moved,
+        "target_changes": done.target_changes,
         "gaps": _gaps_json(done.plan),
         "groups": _moves_json(done.moves),
         "left_out": _left_out_json(done.left_out),
@@ -61,7 +64,7 @@ def report_json(done: ReplayReport) -> dict[str, object]:
 
 
 def print_forecast(told: Forecast) -> None:
-    """What would be done, for people."""
+    """Print a forecast, for people."""
     plan = told.plan
     print(f"{told.records:,} records of {plan.topic} in {plan.objects:,} objects, {plan.size_bytes:,} bytes")
     if told.duration_s is not None:
@@ -69,24 +72,27 @@ def print_forecast(told: Forecast) -> None:
     _print_gaps(plan)
     _print_moves(told.moves)
     _print_left_out(told.left_out, "can't be read")
+    if told.made_of:
+        print(in_words(told.made_of))
     for warning in told.warnings:
         print(f"as it is now it would fail: {warning}")
 
 
 def print_report(done: ReplayReport) -> None:
-    """What was done, for people."""
+    """Print a replay that was done, for people."""
     rate = done.records / done.seconds if done.seconds else 0
     ended = "stopped after" if done.stopped else "replayed"
     again = " more" if done.resumed else ""
     print(f"{ended} {done.records:,}{again} records of {done.plan.topic} into {done.target}, {rate:,.0f} a second")
     if done.stopped and done.resume_id:
         print(f"go on with --resume-id {done.resume_id}")
-    if done.encoded_anew:
-        said = "values were encoded anew, as JSON or by their registry's schema"
-        print(f"the archive keeps columns only: {said}, equal in meaning, perhaps not in bytes")
+    if done.made_of:
+        print(in_words(done.made_of))
     if done.timestamps_moved:
         moved = f"{done.timestamps_moved:,} records of 1970-01-01T00:00:00.000"
         print(f"{moved} are a millisecond later: librdkafka takes a time of 0 for none")
+    for change in done.target_changes:
+        print(change)
     _print_gaps(done.plan)
     _print_moves(done.moves)
     _print_left_out(done.left_out, "was left out")

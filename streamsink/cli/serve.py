@@ -15,17 +15,19 @@ import structlog
 from fastapi import FastAPI
 
 from streamsink import __version__
+from streamsink.cli.stopping import INTERRUPTED
 from streamsink.observe.metrics import TaskMetrics, make_registry
+from streamsink.observe.otlp_metrics import send_metrics
+from streamsink.observe.signals import set_on_signal
 from streamsink.rest.app import RestSettings, make_admin_app, make_app
 from streamsink.rest.console import Console
 from streamsink.rest.listener import Listener, bind
 from streamsink.rest.server import RestServer
 from streamsink.worker.cluster import ClusterId
+from streamsink.worker.first_look import look_for_brokers
 from streamsink.worker.herder import Herder
 from streamsink.worker.status import State
 from streamsink.worker.validation import Validate
-
-INTERRUPTED = 130
 
 _log = structlog.get_logger("streamsink.worker")
 
@@ -71,6 +73,9 @@ def serve(
         admin_listeners: Where loggers are served, if not beside the rest.
         tls: For listeners of https.
 
+    Returns:
+        The exit status: 0 once every task is drained.
+
     Raises:
         TerminalError: It can't listen where it should.
     """
@@ -81,15 +86,17 @@ def serve(
     admin_sockets = [bind(listener) for listener in admin_listeners]
     herder = make_herder(_worker_id(worker, listeners[0], sockets[0]))
     registry = make_registry(herder.task_metrics, states=[state.value for state in State])
+    servers: list[RestServer] = []
     app = make_app(
         herder,
+        dead=lambda: [server.problem for server in servers],
         registry=registry,
         cluster_id=ClusterId(kafka),
         validate=validate,
         settings=settings,
         console=console,
     )
-    servers = _servers("rest", app, listeners, sockets, tls)
+    servers += _servers("rest", app, listeners, sockets, tls)
     if admin_listeners:
         servers += _servers("admin", make_admin_app(herder, settings.access), admin_listeners, admin_sockets, tls)
     for server in servers:
@@ -100,11 +107,14 @@ def serve(
         _log.info("worker started", version=__version__, listening=url, worker_id=herder.worker_id)
         if not listener.local and not settings.access.users:
             _log.warning(
-                "REST takes orders from whoever reaches it",
+                "REST takes orders from anyone who reaches it",
                 listening=url,
                 hint="name users in rest.basic.auth.users, or listen on 127.0.0.1 only",
             )
+    look_for_brokers(kafka.get("bootstrap.servers", ""))
+    close_metrics = send_metrics(registry)
     herder.run(stop)
+    close_metrics()
     for server in servers:
         server.stop()
     return 0
@@ -134,18 +144,10 @@ def _worker_id(worker: Mapping[str, str], listener: Listener, bound: socket.sock
 
 def _listen_for_signals(stop: threading.Event) -> None:
     """SIGTERM and the first SIGINT drain; a second SIGINT is from somebody who won't wait."""
-    interrupted = False
 
-    def drain(_number: int, _frame: object) -> None:
-        stop.set()
-
-    def interrupt(_number: int, _frame: object) -> None:
-        nonlocal interrupted
-        if interrupted:
+    def leave(number: int) -> None:
+        if number == signal.SIGINT:
             os.write(sys.stderr.fileno(), b"streamsink: interrupted again, leaves without draining\n")
             os._exit(INTERRUPTED)
-        interrupted = True
-        stop.set()
 
-    signal.signal(signal.SIGTERM, drain)
-    signal.signal(signal.SIGINT, interrupt)
+    set_on_signal(stop, (signal.SIGTERM, signal.SIGINT), again=leave)

@@ -1,4 +1,4 @@
-"""`streamsink stores`: what an operator runs before trusting a store. Prints; finds out nothing itself."""
+"""`streamsink stores`: tries a store before an operator trusts it. Prints; finds out nothing itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cyclopts import App, Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
-from streamsink.archive.archive import parse_options
+from streamsink.archive.open import parse_options
 from streamsink.cli.archive import Json, Options
 from streamsink.cli.archive_views import print_json
 from streamsink.upload.check import Report, check_store, findings
@@ -31,8 +31,13 @@ def check(
         Parameter(name="--size-mb", validator=validators.Number(gte=1, lte=1000), help="Megabytes to write and read."),
     ] = 16,
     rounds: Annotated[
-        int, Parameter(name="--rounds", validator=validators.Number(gte=1, lte=1000), help="How often writers race.")
-    ] = 5,
+        int | None,
+        Parameter(
+            name="--rounds",
+            validator=validators.Number(gte=1, lte=100_000),
+            help="How often writers race; else until two have won one name, for at most half a minute.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Use a store and tell what it can do: create atomically or not, metadata, latency, throughput.

@@ -9,8 +9,8 @@ from pathlib import Path
 import structlog
 
 from streamsink.cli.serve import MakeHerder, WorkerHerder, serve
-from streamsink.config.clients import worker_client_properties
-from streamsink.config.files import WorkerConfig, load_worker
+from streamsink.config.reading.clients import worker_client_properties
+from streamsink.config.reading.files import WorkerConfig, load_worker
 from streamsink.config.secrets import Redactor, resolve
 from streamsink.errors import ConfigError, Problem
 from streamsink.observe.log import configure
@@ -23,9 +23,9 @@ from streamsink.worker.child import TaskSpec
 from streamsink.worker.distributed.herder import DistributedHerder
 from streamsink.worker.distributed.settings import read_settings, with_sessions
 from streamsink.worker.folder import FolderWatch
+from streamsink.worker.folder_publisher import FolderSeed
 from streamsink.worker.loggers import LogLevels
 from streamsink.worker.plan import PLUGINS, make_planner, read_definitions
-from streamsink.worker.seeding import FolderSeed
 from streamsink.worker.standalone import StandaloneHerder
 from streamsink.worker.supervisor import Patience, TaskSupervisor
 from streamsink.worker.validation import make_validator
@@ -37,7 +37,14 @@ _log = structlog.get_logger("streamsink.worker")
 
 
 def run_worker(config: Path | None, connectors: Path | None) -> int:
-    """Run a folder's connectors, or a share of a group's, until SIGTERM or SIGINT, drain them; the exit status.
+    """Run a folder's connectors, or a share of a group's, until SIGTERM or SIGINT; then drain them.
+
+    Args:
+        config: The worker's configuration file; None for environment and defaults alone.
+        connectors: The folder with one file for each connector; None for none.
+
+    Returns:
+        The exit status.
 
     Raises:
         ConfigError: The worker's configuration, or the folder, can't be used.

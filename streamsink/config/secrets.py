@@ -9,23 +9,24 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from streamsink.config.definition import KeyType
-from streamsink.config.flat import FlatMapError, parse_properties
-from streamsink.config.java_clients import jaas_options
-from streamsink.config.profiles import CLASSES
-from streamsink.config.store_keys import OPTIONS
-from streamsink.config.store_keys import PREFIX as OPTION_PREFIX
-from streamsink.config.worker_keys import WORKER_KEYS
+from streamsink.config.keys.definition import KeyType
+from streamsink.config.keys.store import OPTIONS
+from streamsink.config.keys.store import PREFIX as OPTION_PREFIX
+from streamsink.config.keys.worker import WORKER_KEYS
+from streamsink.config.reading.flat import FlatMapError, parse_properties
+from streamsink.config.reading.java_clients import jaas_options
+from streamsink.config.url_passwords import HIDDEN, find_passwords, hide_passwords, restore_passwords
+from streamsink.config.vendors.profiles import CLASSES
 from streamsink.errors import ConfigError, Problem
 
-HIDDEN = "[hidden]"
 FILE_BYTES_MAX = 1024 * 1024
 PROVIDERS = ("env", "file", "directory")
+NOTHING_STORED = f"{HIDDEN} stands for a stored secret, and none is stored; write it"
+WRITE_SECRETS = "write the secret out, or as a reference such as ${env:NAME}"
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z][\w-]*):([^}]*)\}")
-_USER_IN_URL = re.compile(r"(://[^/\s:@]*:)([^/\s@]+)(?=@)")
 _JAAS_SECRETS = frozenset({"password", "clientsecret", "secret"})
 
 _DEFINED = [*(key for one in CLASSES for key in one.definition), *(key for keys in OPTIONS.values() for key in keys)]
@@ -59,12 +60,43 @@ def mask(raw: Mapping[str, str]) -> dict[str, str]:
 def _masked(key: str, value: str) -> str:
     if is_secret(key) and _REFERENCE.sub("", value).strip():
         return HIDDEN
-    return _USER_IN_URL.sub(rf"\1{HIDDEN}", value)
+    return hide_passwords(value)
 
 
 def unmask(new: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
-    """A map that was shown masked and comes back: what still reads `[hidden]` keeps the stored value."""
-    return {key: stored.get(key, value) if value == HIDDEN else value for key, value in new.items()}
+    """A map that was shown masked and comes back: what still reads `[hidden]` keeps the stored value.
+
+    Args:
+        new: The map.
+        stored: The one that was shown, with its secrets.
+
+    Returns:
+        The new map with stored secrets in place of `[hidden]`.
+
+    Raises:
+        ConfigError: Something reads `[hidden]`, and there is no stored secret that it can stand for.
+    """
+    found: dict[str, str] = {}
+    problems: list[Problem] = []
+    for key, value in new.items():
+        if is_secret(key) and value.strip() == HIDDEN:
+            found[key] = stored.get(key, HIDDEN)
+            wrong = [] if key in stored else [NOTHING_STORED]
+        else:
+            found[key], wrong = restore_passwords(value, stored.get(key, ""))
+        problems += [Problem(key, each) for each in wrong]
+    if problems:
+        raise ConfigError(problems, hint=WRITE_SECRETS)
+    return found
+
+
+def require_secrets(raw: Mapping[str, str]) -> None:
+    """Refuse a map that was copied from where it was shown masked.
+
+    Raises:
+        ConfigError: A secret reads `[hidden]`.
+    """
+    unmask(raw, {})
 
 
 def resolve(raw: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -73,6 +105,9 @@ def resolve(raw: Mapping[str, str], environ: Mapping[str, str] | None = None) ->
     Args:
         raw: A connector's or the worker's flat map.
         environ: In place of the process's environment.
+
+    Returns:
+        The map with its secrets. It must not be logged or shown.
 
     Raises:
         ConfigError: A reference leads nowhere; it has every problem, and no secret.
@@ -146,17 +181,18 @@ def secret_values(resolved: Mapping[str, str]) -> set[str]:
     found: set[str] = set()
     for key, value in resolved.items():
         if is_secret(key):
-            found.add(value.strip())
+            # A reference that leads nowhere stands as it was written, and an error has to name it.
+            found.add(value.strip() if _REFERENCE.sub("", value).strip() else "")
             options = jaas_options(value) if key.endswith("jaas.config") else {}
             found.update(text for name, text in options.items() if name.lower() in _JAAS_SECRETS)
-        found.update(match[2] for match in _USER_IN_URL.finditer(value))
+        found.update(form for each in find_passwords(value) for form in (each.text, unquote(each.text)))
     return found - {"", HIDDEN}
 
 
 class Redactor(logging.Filter):
-    """Replaces known secrets in whatever is logged: a structlog processor, and a filter of the standard library's.
+    """Replaces known secrets in every logged text: a structlog processor, and a filter of the standard library's.
 
-    A secret of fewer than six characters is replaced only where it stands as a word of its own, lest half of each
+    A secret of fewer than six characters is replaced only where it stands as a whole word, lest half of each
     text disappears.
     """
 

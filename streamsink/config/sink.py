@@ -1,10 +1,12 @@
-"""What a sink task runs on: one frozen value, made from a validated connector configuration. Values only."""
+"""The configuration that a sink task runs on: one frozen value, made from a validated flat map. Values only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from streamsink.config.output import OutputRules
 
 
 class Profile(StrEnum):
@@ -13,10 +15,11 @@ class Profile(StrEnum):
     NATIVE = "native"
     CONFLUENT = "confluent"
     AIVEN = "aiven"
+    LENSES = "lenses"
 
 
 class Converter(StrEnum):
-    """Short names of Connect's converters, and what stands for a user's own."""
+    """Short names of Connect's converters, and what stands for a plugin."""
 
     BYTES = "bytes"
     STRING = "string"
@@ -24,11 +27,12 @@ class Converter(StrEnum):
     AVRO = "avro"
     PROTOBUF = "protobuf"
     JSON_SCHEMA = "jsonschema"
-    USERS = "users"
+    BSON = "bson"
+    PLUGIN = "users"  # part of layouts' fingerprints: another word would be another layout
 
 
 class SubjectStrategy(StrEnum):
-    """Which subject of a Schema Registry a schema's versions are in."""
+    """The rule that names a schema's subject in a Schema Registry."""
 
     TOPIC = "TopicNameStrategy"
     RECORD = "RecordNameStrategy"
@@ -45,7 +49,7 @@ class Compatibility(StrEnum):
 
 
 class ArchiveValue(StrEnum):
-    """What a record's value becomes (design section 4)."""
+    """The form of a record's value in the archive."""
 
     RAW = "raw"
     COLUMNS = "columns"
@@ -61,7 +65,7 @@ class NullValues(StrEnum):
 
 
 class PartitionerKind(StrEnum):
-    """Short names of Confluent's partitioners, of ours that joins field and time, and what stands for a user's own."""
+    """Short names of Confluent's partitioners, of ours that joins field and time, and what stands for a plugin."""
 
     DEFAULT = "default"
     FIELD = "field"
@@ -69,11 +73,11 @@ class PartitionerKind(StrEnum):
     HOURLY = "hourly"
     DAILY = "daily"
     FIELD_TIME = "fieldtime"
-    USERS = "users"
+    PLUGIN = "users"  # part of layouts' fingerprints: another word would be another layout
 
 
 class ExtractorKind(StrEnum):
-    """Where a time partitioner takes a record's time from."""
+    """The source of a record's time for a time partitioner."""
 
     WALLCLOCK = "Wallclock"
     RECORD = "Record"
@@ -81,17 +85,17 @@ class ExtractorKind(StrEnum):
 
 
 class FormatKind(StrEnum):
-    """Short names of the file formats, and what stands for a user's own."""
+    """Short names of the file formats, and what stands for a plugin."""
 
     PARQUET = "parquet"
     AVRO = "avro"
     JSONL = "jsonl"
     RAW = "raw"
-    USERS = "users"
+    PLUGIN = "users"  # part of layouts' fingerprints: another word would be another layout
 
 
 class RotationScope(StrEnum):
-    """What one rotation closes: the file it concerns, or all files of its topic partition (Confluent's)."""
+    """The files that one rotation closes: the one it concerns, or all of its topic partition (Confluent's)."""
 
     FILE = "file"
     PARTITION = "partition"
@@ -115,7 +119,7 @@ class RegistryRules:
 
 @dataclass(frozen=True, slots=True)
 class PluginSpec:
-    """A user's own class as configured: its name, and its settings without what keys put before them."""
+    """A plugin as configured: its name, and its settings without what keys put before them."""
 
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -139,7 +143,7 @@ class ErrorHandling:
 
 @dataclass(frozen=True, slots=True)
 class PredicateSpec:
-    """A predicate as configured: its kind's name, or a user's class, and its settings."""
+    """A predicate as configured: its kind's name, or a plugin, and its settings."""
 
     kind: str
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -150,7 +154,7 @@ class PredicateSpec:
 class TransformSpec:
     """A transform as configured.
 
-    `kind` is Connect's bare name (`Cast`), or, if `plugin`, the name of a user's class. `side` is "key" or "value"
+    `kind` is Connect's bare name (`Cast`), or, if `plugin`, a plugin's name. `side` is "key" or "value"
     where the kind has both. `reads` and `writes` say which of "key", "value" and "topic" it looks at and changes.
     """
 
@@ -167,7 +171,13 @@ class TransformSpec:
 
 @dataclass(frozen=True, slots=True)
 class Partitioning:
-    """How rows become encoded partitions; `duration_ms` and `path_format` are resolved for hourly and daily."""
+    """The rules that make encoded partitions of rows.
+
+    `duration_ms` and `path_format` are resolved for hourly and daily.
+
+    With `by_key` a record's key is the first part of its path; with `values_alone` fields' names are no part of it.
+    `schema_affix` is "PREFIX" or "SUFFIX" where a folder `schema_name=null` stands before or behind the others.
+    """
 
     kind: PartitionerKind = PartitionerKind.DEFAULT
     fields: tuple[str, ...] = ()
@@ -178,13 +188,35 @@ class Partitioning:
     extractor: ExtractorKind = ExtractorKind.RECORD
     timestamp_field: str = "timestamp"
     directory_delim: str = "/"
+    by_key: bool = False
+    values_alone: bool = False
+    schema_affix: str = ""
     plugin: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+class HeaderConverter(StrEnum):
+    """How other products' sinks read header values: as a guess at each text's type, as texts, or as bytes."""
+
+    SIMPLE = "simple"
+    STRING = "string"
+    BYTES = "bytes"
+
+
+class JsonForm(StrEnum):
+    """How JSON has dates, times and decimals: as ISO 8601 and texts, or as Connect's JsonConverter writes them.
+
+    That one writes days and milliseconds since 1970, and decimals as base64 of their unscaled bytes, or as numbers.
+    """
+
+    ISO = "iso"
+    CONNECT = "connect"
+    CONNECT_NUMERIC = "connect numeric"
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """Which format, and how it compresses. `codec` is the format's own name; `level` None is the codec's default."""
+    """Format and compression. `codec` is the format's name for it; `level` None is the codec's default."""
 
     kind: FormatKind = FormatKind.PARQUET
     codec: str = "zstd"
@@ -193,11 +225,35 @@ class Encoding:
     separator: str = "\n"
     raw_extension: str = ".bin"
     plugin: PluginSpec | None = None
+    json_form: JsonForm = JsonForm.ISO
+
+
+@dataclass(frozen=True, slots=True)
+class LineRules:
+    """The rules that make each value a line of JSON by itself, as Confluent's JsonFormat writes it."""
+
+    schemas_enable: bool = False
+    decimal_numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingRules:
+    """Objects of keys and headers beside the values' objects, as Confluent's sink writes them. None: there are none.
+
+    `tombstones` is the folder of tombstones, whose objects hold keys alone; "" where tombstones aren't written.
+    """
+
+    keys: Encoding | None = None
+    headers: Encoding | None = None
+    tombstones: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When a file closes. A limit that is None never does it."""
+    """The limits at which a file closes. A limit that is None closes none.
+
+    `on_folder_change` closes all files of a Kafka partition where a record has another folder than the one before.
+    """
 
     flush_size: int | None = None
     size_bytes: int | None = 128 * 1024 * 1024
@@ -207,16 +263,24 @@ class Rotation:
     timezone: str = "UTC"
     scope: RotationScope = RotationScope.FILE
     files_open_max: int | None = None
+    on_folder_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What object names are made of (Confluent's keys)."""
+    """The parts of objects' names: Confluent's keys, or a template of another product's (`upload/template.py`)."""
 
     topics_dir: str = "topics"
     directory_delim: str = "/"
     file_delim: str = "+"
     zero_pad_width: int = 10
+    template: str = ""
+
+
+POLL_INTERVAL_MS = 300_000
+"""librdkafka's `max.poll.interval.ms` where nothing else is said."""
+REVOKE_SHARE = 0.6
+"""Of `max.poll.interval.ms`, what a drain within a rebalance may take; what was polled before takes some as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +289,9 @@ class SinkConfig:
 
     `consumer` and `producer` are librdkafka properties, `bootstrap.servers` and `group.id` included.
     `by_topic` has patterns of topics that other converters are for, each with the configuration as it is for them.
+    With `lines`, values are written as lines of JSON, and `encoding` is raw.
+    With `siblings`, keys and headers are in separate objects, with `output` records are as another product's sink
+    writes them: `archive_envelope` is then true, and `_kafka` goes into each object's sidecar.
     `value_schema` is Connect's schema JSON (a struct), or "" where none is declared.
     """
 
@@ -239,14 +306,20 @@ class SinkConfig:
     key_schemas_enable: bool = False
     value_converter: Converter = Converter.BYTES
     schemas_enable: bool = False
+    replace_null_with_default: bool = True
     value_registry: RegistryRules | None = None
     key_registry: RegistryRules | None = None
     value_plugin: PluginSpec | None = None
     schema_compatibility: Compatibility = Compatibility.NONE
+    lines: LineRules | None = None
+    siblings: SiblingRules | None = None
+    output: OutputRules | None = None
+    header_converter: HeaderConverter = HeaderConverter.SIMPLE
     archive_value: ArchiveValue = ArchiveValue.RAW
     archive_envelope: bool = True
     value_schema: str = ""
     value_columns_max: int = 1000
+    value_check_sample: int = 100_000
     null_values: NullValues = NullValues.WRITE
     errors: ErrorHandling = ErrorHandling()
     transforms: tuple[TransformSpec, ...] = ()
@@ -259,6 +332,14 @@ class SinkConfig:
     exactly_once: ExactlyOnce = ExactlyOnce.PREFERRED
     memory_bytes_max: int = 256 * 1024 * 1024
     drain_timeout_ms: int = 30_000
+    stall_timeout_ms: int = 120_000
     upload_threads: int = 4
     upload_retry_timeout_ms: int = 600_000
     poll_records_max: int = 10_000
+
+    @property
+    def revoke_timeout_ms(self) -> int:
+        """The time for draining a partition that the group takes back: we must poll within `max.poll.interval.ms`."""
+        said = self.consumer.get("max.poll.interval.ms", "")
+        poll_interval_ms = int(said) if said.isascii() and said.isdigit() else POLL_INTERVAL_MS
+        return min(self.drain_timeout_ms, max(1, int(poll_interval_ms * REVOKE_SHARE)))

@@ -5,24 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    OFFSET_END,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from streamsink.consume.commits import Commits, Done
-from streamsink.consume.failures import AWAY, explain
-from streamsink.consume.protocol import CommittedOffset, PolledEnd, RebalanceListener
+from streamsink.consume.assignments import FROM_THE_START, Assignment, Assignments
+from streamsink.consume.commit_requests import CommitRequests
+from streamsink.consume.failures import explain, failure_of
+from streamsink.consume.protocol import (
+    Done,
+    Failure,
+    Offsets,
+    PolledEnd,
+    ReadProgress,
+    RebalanceListener,
+    Refusals,
+)
 from streamsink.consume.quiet import librdkafka_log
-from streamsink.consume.settings import consumer_settings, start_at_end
+from streamsink.consume.rebalance import Rebalances
+from streamsink.consume.settings import committed_timeout_s, consumer_settings, start_at_end
 from streamsink.consume.slices import group_messages, raw_slice
 from streamsink.consume.statistics import read_statistics
 from streamsink.consume.subscription import Subscription
@@ -31,10 +34,12 @@ from streamsink.errors import StreamsinkError, TerminalError, TransientError
 from streamsink.observe.snapshot import ClientSnapshot
 from streamsink.record import RawSlice, TopicPartition
 
-REQUEST_TIMEOUT_S = 15.0
-"""For committed offsets and watermarks."""
-COMMITTED_TIMEOUT_S = 30.0
-"""How long a coordinator may be busy when partitions are assigned, before the group is joined anew."""
+REQUEST_TIMEOUT_S = 5.0
+"""For watermarks."""
+POLL_BYTES = 8 * 1024 * 1024
+"""About what one poll gives at most: until their slices are made, records are in memory twice."""
+POLL_RECORDS_FIRST = 1000
+"""What is asked for while the records' size is unknown."""
 CLOSE_TIMEOUT_S = 10.0
 """How long to wait for the broker once everything is revoked."""
 
@@ -67,17 +72,22 @@ class KafkaSliceConsumer:
         poll_records_max: int = 10_000,
     ) -> None:
         settings, ignored = consumer_settings(properties)
-        for key in ignored:
-            log.warning("consumer.override.%s is ignored: the sink's promise rests on its own value", key)
-        self._at_end = start_at_end(properties)
-        self._listener = listener
+        for key, why in ignored.items():
+            log.warning("consumer.override.%s is ignored: %s", key, why)
         self._poll_records_max = poll_records_max
-        self._next: dict[TopicPartition, int] = {}
+        self._poll_records = min(poll_records_max, POLL_RECORDS_FIRST)
+        self._assignments = Assignments()
         self._raised: BaseException | None = None
         self._trouble = Trouble()
-        self._commits = Commits()
+        self._requests = CommitRequests()
+        self._rebalances = Rebalances(
+            self._assignments,
+            listener,
+            ended=self._requests.forget,
+            at_end=start_at_end(properties),
+            committed_timeout_s=committed_timeout_s(settings),
+        )
         self._subscription = Subscription(topics, topics_regex)
-        self._rejoin = False
         self._closed = False
         self._statistics: ClientSnapshot | None = None
         callbacks = {
@@ -98,12 +108,11 @@ class KafkaSliceConsumer:
 
         What went wrong while consuming is raised by the next call, so that the records that came with it aren't lost.
         """
-        if self._raised is not None:
-            raised, self._raised = self._raised, None
-            raise raised
+        self._raise_what_failed()
+        self._requests.tell_overdue()
         self._keep_subscribed()
         try:
-            messages = self._consumer.consume(self._poll_records_max, timeout_s)
+            messages = self._consumer.consume(self._poll_records, timeout_s)
         except KafkaException as error:
             raise explain(error.args[0], doing="polling") from error
         ends: list[PolledEnd] = []
@@ -113,32 +122,61 @@ class KafkaSliceConsumer:
             self._take_events([message for message in messages if message.error() is not None], ends)
         if messages:
             self._trouble.passed()
-        slices = [self._slice(partition, group) for partition, group in group_messages(records).items()]
-        ends = [end for end in ends if end.next_offset >= self._next[end.topic_partition]]
-        self._next.update((end.topic_partition, end.next_offset) for end in ends)
+        found = [self._slice(partition, group) for partition, group in group_messages(records).items()]
+        slices = [slice_ for slice_ in found if slice_ is not None]
+        self._learn_size(slices)
+        ends = [end for end in ends if self._is_end(end)]
         if not messages:
             self._trouble.raise_what_lasts(self._consumer)
-        return [slice_ for slice_ in slices if slice_ is not None], ends
+        return slices, ends
+
+    def _learn_size(self, slices: Sequence[RawSlice]) -> None:
+        """Ask for as many records as `POLL_BYTES` holds of the size that the last ones had."""
+        count = sum(slice_.rows.num_rows for slice_ in slices)
+        if count:
+            mean = sum(slice_.rows.nbytes for slice_ in slices) / count
+            self._poll_records = max(1, min(self._poll_records_max, int(POLL_BYTES / mean)))
+
+    def _raise_what_failed(self) -> None:
+        failed = self._rebalances.failed or self._raised
+        self._rebalances.failed = self._raised = None
+        if failed is not None:
+            raise failed
 
     def _keep_subscribed(self) -> None:
-        if self._rejoin:
-            self._rejoin = False
+        if self._rebalances.wants_anew or self._requests.fenced:
+            self._rebalances.wants_anew = self._requests.fenced = False
             self._consumer.unsubscribe()
             self._subscription.forget()
         topics = self._subscription.change(self._consumer)
         if topics:
             self._consumer.subscribe(
-                topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+                topics,
+                on_assign=self._rebalances.assigned,
+                on_revoke=self._rebalances.revoked,
+                on_lost=self._rebalances.lost,
             )
 
     def _slice(self, partition: TopicPartition, messages: list[Message]) -> RawSlice | None:
-        start = self._next.get(partition)
-        if start is None:
+        held = self._assignments.get(partition)
+        if held is None:
             return None
         first = messages[0].offset() or 0
-        slice_ = raw_slice(partition, first if start < 0 else start, messages)
-        self._next[partition] = slice_.next_offset
+        if first < held.next_offset:
+            messages = [message for message in messages if (message.offset() or 0) >= held.next_offset]
+            if not messages:
+                return None
+        slice_ = raw_slice(partition, first if held.next_offset == FROM_THE_START else held.next_offset, messages)
+        held.moved(slice_.next_offset, at_end=False)
         return slice_
+
+    def _is_end(self, end: PolledEnd) -> bool:
+        """Whether an end is one still: records may have come with it."""
+        held = self._assignments.get(end.topic_partition)
+        if held is None or end.next_offset < held.next_offset:
+            return False
+        held.moved(end.next_offset, at_end=True)
+        return True
 
     def _take_events(self, messages: list[Message], ends: list[PolledEnd]) -> None:
         for message in messages:
@@ -148,29 +186,33 @@ class KafkaSliceConsumer:
                 self._raised = self._raised or error
 
     def _event(self, message: Message, ends: list[PolledEnd]) -> None:
-        """What is not a record: the end of a partition, or an error."""
+        """A message that is no record: the end of a partition, or an error."""
         error = message.error()
         assert error is not None
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         match error.code():
             case KafkaError._PARTITION_EOF:  # noqa: SLF001
                 at = TopicPartition(topic or "", partition or 0)
-                if at in self._next and offset is not None:
+                if offset is not None:
                     ends.append(PolledEnd(at, offset))
             case KafkaError._AUTO_OFFSET_RESET | KafkaError.OFFSET_OUT_OF_RANGE:  # noqa: SLF001
                 raise self._overtaken(TopicPartition(topic or "", partition or 0))
             case KafkaError.UNKNOWN_TOPIC_OR_PART | KafkaError._UNKNOWN_TOPIC | KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001
-                self._trouble.missing(topic or "?", error, reading_others=bool(self._next))
-            case code if code in AWAY:
+                self._trouble.missing(topic or "?", error, reading_others=bool(self._assignments))
+            case _ if failure_of(error) in {Failure.AWAY, Failure.UNKNOWN_OUTCOME}:
                 self._trouble.note(error)
             case _:
                 raise explain(error, doing=f"reading {topic}-{partition}" if topic else "reading")
 
     def _overtaken(self, partition: TopicPartition) -> StreamsinkError:
-        at = self._next.get(partition, -1)
-        if at < 0:
-            self._rejoin = True
-            return TransientError(f"{partition}: its beginning has moved", hint="retention runs; this is tried again")
+        held = self._assignments.get(partition)
+        at = FROM_THE_START if held is None else held.next_offset
+        if at == FROM_THE_START:
+            self._rebalances.wants_anew = True
+            return TransientError(
+                f"{partition}: its beginning has moved",
+                hint="retention runs: what it removed can no longer be archived",
+            )
         try:
             low, high = self._consumer.get_watermark_offsets(
                 KafkaPartition(partition.topic, partition.partition), timeout=REQUEST_TIMEOUT_S
@@ -183,99 +225,91 @@ class KafkaSliceConsumer:
             hint="to go on without them, stop the connector and set the group's offset to what the broker still has",
         )
 
-    def _on_assign(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
-        try:
-            committed = _committed(consumer, partitions)
-            start_offset = OFFSET_END if self._at_end else OFFSET_BEGINNING
-            found: dict[TopicPartition, CommittedOffset] = {}
-            starts: list[KafkaPartition] = []
-            for at in committed:
-                partition = TopicPartition(at.topic, at.partition)
-                known = at.offset >= 0
-                found[partition] = CommittedOffset(at.offset if known else None, at.metadata or "")
-                self._next[partition] = at.offset if known else -1
-                starts.append(KafkaPartition(at.topic, at.partition, at.offset if known else start_offset))
-            consumer.incremental_assign(starts)
-            self._listener.assigned(found)
-        except KafkaException as error:
-            self._raised = explain(error.args[0], doing="taking over partitions")
-            self._rejoin = True
-        except TransientError as error:
-            self._raised = error
-            self._rejoin = True
-        except Exception as error:  # noqa: BLE001 - librdkafka's callback would swallow it; poll raises it
-            self._raised = error
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
-        self._leave(consumer, partitions, self._listener.revoked)
-
-    def _on_lost(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
-        self._leave(consumer, partitions, self._listener.lost)
-
-    def _leave(
-        self,
-        consumer: Consumer,
-        partitions: list[KafkaPartition],
-        tell: Callable[[Iterable[TopicPartition]], None],
-    ) -> None:
-        leaving = [TopicPartition(at.topic, at.partition) for at in partitions]
-        try:
-            tell(leaving)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._raised = error
-        finally:
-            for partition in leaving:
-                self._next.pop(partition, None)
-        try:
-            consumer.incremental_unassign(partitions)
-        except KafkaException as error:
-            log.debug("partitions were gone already: %s", error)
-
-    def commit(self, offsets: Mapping[TopicPartition, CommittedOffset], *, done: Done | None) -> None:
+    def commit(self, offsets: Offsets, *, done: Done) -> None:
         """See `SliceConsumer.commit`."""
-        if done is None:
-            self._commits.wait(self._consumer, offsets)
-        else:
-            self._commits.send(self._consumer, offsets, done)
+        self._requests.send(self._consumer, offsets, done)
+
+    def commit_and_wait(self, offsets: Offsets, *, timeout_s: float) -> Refusals:
+        """See `SliceConsumer.commit_and_wait`."""
+        return self._requests.send_and_wait(self._consumer, offsets, timeout_s)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
         try:
-            self._commits.answered(error, partitions)
+            self._requests.answered(error, partitions)
         except Exception as raised:  # noqa: BLE001 - here it would cost the records of this poll; the next one raises it
             self._raised = self._raised or raised
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """See `SliceConsumer.pause`."""
-        self._consumer.pause(self._held(partitions))
+        chosen = self._assignments.pause(partitions)
+        if not self._rebalances.starting:
+            self._consumer.pause(_kafka_partitions(chosen))
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """See `SliceConsumer.resume`."""
-        self._consumer.resume(self._held(partitions))
-
-    def _held(self, partitions: Iterable[TopicPartition]) -> list[KafkaPartition]:
-        return [KafkaPartition(at.topic, at.partition) for at in partitions if at in self._next]
+        chosen = self._assignments.resume(partitions)
+        if not self._rebalances.starting:
+            self._consumer.resume(_kafka_partitions(chosen))
+            self._rebalances.begin_anew(self._consumer, chosen)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """See `SliceConsumer.seek`: librdkafka drops what it fetched before, by version, even within a batch."""
-        try:
-            self._consumer.seek(KafkaPartition(partition.topic, partition.partition, offset))
-        except KafkaException as error:
-            raise explain(error.args[0], doing=f"seeking {partition} to {offset}") from error
-        self._next[partition] = offset
+        """See `SliceConsumer.seek`: librdkafka drops records fetched earlier, by version, even within a batch."""
+        held = self._assignments.get(partition)
+        if held is None:
+            return
+        if not self._rebalances.starting:
+            try:
+                self._set_position(KafkaPartition(partition.topic, partition.partition, offset), held)
+            except KafkaException as error:
+                raise explain(error.args[0], doing=f"seeking {partition} to {offset}") from error
+        held.next_offset = offset
+        held.waits()
+
+    def _set_position(self, at: KafkaPartition, held: Assignment) -> None:
+        """Read on from an offset.
+
+        While librdkafka still asks where a new assignment begins, the answer would overtake a seek: assigned once more,
+        the partition begins where it should.
+        """
+        if held.heard or self._rebalances.leaving:
+            self._consumer.seek(at)
+            return
+        self._consumer.incremental_unassign([at])
+        self._consumer.incremental_assign([at])
+        if held.paused:
+            self._consumer.pause([at])
+
+    def rejoin(self) -> None:
+        """See `SliceConsumer.rejoin`."""
+        self._rebalances.wants_anew = True
+
+    def progress(self) -> Mapping[TopicPartition, ReadProgress]:
+        """See `SliceConsumer.progress`."""
+        now_s = time.monotonic()
+        return {
+            partition: ReadProgress(
+                next_offset=None if held.next_offset == FROM_THE_START else held.next_offset,
+                end_offset=self._cached_end(partition),
+                at_end=held.at_end,
+                paused=held.paused,
+                silent_s=now_s - held.heard_at_s,
+            )
+            for partition, held in self._assignments
+        }
 
     def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
         """See `SliceConsumer.end_offsets`."""
-        ends: dict[TopicPartition, int] = {}
-        for partition in partitions:
-            try:
-                _, high = self._consumer.get_watermark_offsets(
-                    KafkaPartition(partition.topic, partition.partition), cached=True
-                )
-            except KafkaException:
-                continue
-            if high >= 0:
-                ends[partition] = high
-        return ends
+        found = {partition: self._cached_end(partition) for partition in partitions}
+        return {partition: end for partition, end in found.items() if end is not None}
+
+    def _cached_end(self, partition: TopicPartition) -> int | None:
+        try:
+            _, high = self._consumer.get_watermark_offsets(
+                KafkaPartition(partition.topic, partition.partition), cached=True
+            )
+        except KafkaException:
+            return None
+        return high if high >= 0 else None
 
     def _on_statistics(self, text: str) -> None:
         self._statistics = read_statistics(text)
@@ -285,7 +319,7 @@ class KafkaSliceConsumer:
         return self._statistics
 
     def close(self) -> None:
-        """See `SliceConsumer.close`: revokes what is held first, so that the listener can store and commit.
+        """See `SliceConsumer.close`: revokes all held partitions first, so that the listener can store and commit.
 
         librdkafka's own close waits for answers as long as a broker keeps it waiting, hence the thread.
         """
@@ -306,29 +340,11 @@ class KafkaSliceConsumer:
         try:
             self._consumer.unsubscribe()
             deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
-            while self._next and time.monotonic() < deadline_s:
+            while self._assignments and time.monotonic() < deadline_s:
                 self._consumer.poll(0.1)
         except KafkaException as error:
             log.debug("the group was left already: %s", error)
 
 
-def _committed(consumer: Consumer, partitions: list[KafkaPartition]) -> list[KafkaPartition]:
-    """What the group has committed; a coordinator that moves or loads is asked again, for a while.
-
-    Raises:
-        TransientError: It did not answer in time.
-        TerminalError: It refuses to.
-    """
-    deadline_s = time.monotonic() + COMMITTED_TIMEOUT_S
-    while True:
-        try:
-            found = consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S) if partitions else []
-            failed = next((at.error for at in found if at.error is not None), None)
-            if failed is None:
-                return found
-            error = explain(failed, doing="reading committed offsets")
-        except KafkaException as raised:
-            error = explain(raised.args[0], doing="reading committed offsets")
-        if isinstance(error, TerminalError) or time.monotonic() > deadline_s:
-            raise error
-        time.sleep(0.3)
+def _kafka_partitions(partitions: Iterable[TopicPartition]) -> list[KafkaPartition]:
+    return [KafkaPartition(at.topic, at.partition) for at in partitions]

@@ -1,4 +1,4 @@
-"""librdkafka's log, one line of a kind a minute: while a broker is away it has one every 50 ms. Changes no level."""
+"""Thins librdkafka's log to one line of a kind a minute; it has one every 50 ms while a broker is away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KINDS_MAX = 1000
 
 
 class OncePerMinute(logging.Filter):
-    """Passes a line, and drops those that differ from it in numbers only for the next minute."""
+    """Passes a line, and drops lines that differ from it in numbers only for the next minute."""
 
     def __init__(self) -> None:
         super().__init__()

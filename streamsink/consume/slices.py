@@ -1,20 +1,21 @@
-"""Messages to raw slices: the one place with Python per record. Reads each message's fields once, and nothing else."""
+"""Makes raw slices of messages, reading each message's fields once. The one place with Python per record."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
+from itertools import chain, groupby
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 from confluent_kafka import Message
 
-from streamsink.record import HEADERS_TYPE, RAW_SCHEMA, TIMESTAMP_TYPE, RawSlice, TopicPartition
+from streamsink.record import HEADERS_TYPE, RAW_SCHEMA, TIMESTAMP_TYPE, BadRecord, RawSlice, TopicPartition
 
-NO_TIMESTAMP = 0
-"""librdkafka's timestamp type for "the broker kept none"."""
+HEADER_STAGE = "HEADER_CONVERTER"
+
+NO_TIMESTAMP = -1
+"""Kafka's timestamp type for "the broker kept none"; librdkafka counts from 0 where Kafka counts from -1."""
 
 _TOPIC, _PARTITION, _OFFSET = Message.topic, Message.partition, Message.offset
 _KEY, _VALUE, _TIMESTAMP, _HEADERS = Message.key, Message.value, Message.timestamp, Message.headers
@@ -35,24 +36,70 @@ def group_messages(messages: Sequence[Message]) -> dict[TopicPartition, list[Mes
 
 
 def raw_slice(topic_partition: TopicPartition, start: int, messages: Sequence[Message]) -> RawSlice:
-    """One partition's messages as a slice that begins at `start`, holes before the first one included."""
+    """Make a slice of one partition's messages. Messages that can't be read go to its `bad` rows.
+
+    Args:
+        topic_partition: The messages' partition.
+        start: The offset where the slice begins: the holes before the first message belong to it.
+        messages: At least one, in offset order.
+    """
+    next_offset = cast("int", _OFFSET(messages[-1])) + 1
+    messages, headers, bad = _readable(topic_partition, messages)
     offsets = np.fromiter(map(_OFFSET, messages), dtype=np.int64, count=len(messages))
     rows = pa.RecordBatch.from_arrays(
         [
             pa.array(offsets),
-            *_timestamps(list(map(_TIMESTAMP, messages))),
+            *_timestamps(map(_TIMESTAMP, messages), len(messages)),
             pa.array(list(map(_KEY, messages)), pa.binary()),
             pa.array(list(map(_VALUE, messages)), pa.binary()),
-            _headers(cast("list[list[tuple[str, bytes | None]] | None]", list(map(_HEADERS, messages)))),
+            _headers(cast("list[list[tuple[str, bytes | None]] | None]", headers)),
         ],
         schema=RAW_SCHEMA,
     )
-    return RawSlice(topic_partition, start, int(offsets[-1]) + 1, rows)
+    return RawSlice(topic_partition, start, next_offset, rows, bad)
 
 
-def _timestamps(pairs: list[tuple[int, int]]) -> tuple[pa.Array, pa.Array]:
-    types = np.fromiter(map(itemgetter(0), pairs), dtype=np.int8, count=len(pairs))
-    times = np.fromiter(map(itemgetter(1), pairs), dtype=np.int64, count=len(pairs))
+def _readable(
+    topic_partition: TopicPartition, messages: Sequence[Message]
+) -> tuple[Sequence[Message], list[Any], tuple[BadRecord, ...]]:
+    """The messages whose headers can be read, these headers, and the other messages as bad records.
+
+    Headers are asked for once: after a failure the client keeps a broken list, and to read that ends the process.
+    """
+    headers: list[Any] = []
+    bad: dict[int, BadRecord] = {}
+    left = iter(messages)
+    while True:
+        try:
+            headers.extend(map(_HEADERS, left))
+        except (SystemError, UnicodeDecodeError):
+            at = len(headers) + len(bad)
+            bad[at] = _unreadable(topic_partition, messages[at])
+        else:
+            break
+    read = [message for at, message in enumerate(messages) if at not in bad] if bad else messages
+    return read, headers, tuple(bad.values())
+
+
+def _unreadable(topic_partition: TopicPartition, message: Message) -> BadRecord:
+    kind, time_ms = _TIMESTAMP(message)
+    return BadRecord(
+        topic_partition=topic_partition,
+        offset=cast("int", _OFFSET(message)),
+        timestamp_ms=time_ms if kind else None,
+        key=_KEY(message),
+        value=_VALUE(message),
+        headers=(),
+        stage=HEADER_STAGE,
+        error="a header's key is not UTF-8, so that no header of the record can be read",
+        error_class="DecodeError",
+    )
+
+
+def _timestamps(pairs: Iterable[tuple[int, int]], count: int) -> tuple[pa.Array, pa.Array]:
+    flat = np.fromiter(chain.from_iterable(pairs), dtype=np.int64, count=2 * count)
+    types = flat[::2].astype(np.int8) + np.int8(NO_TIMESTAMP)
+    times = flat[1::2].copy()
     unknown = types == NO_TIMESTAMP
     mask = unknown if unknown.any() else None
     return pa.array(times, pa.int64(), mask=mask).cast(TIMESTAMP_TYPE), pa.array(types)

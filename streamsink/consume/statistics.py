@@ -1,4 +1,4 @@
-"""What librdkafka's statistics say that an operator can act on. Pure: its JSON in, a snapshot out."""
+"""Picks figures for an operator out of librdkafka's statistics. Pure: JSON in, a snapshot out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MICROSECONDS = 1e-6
 
 
 def read_statistics(text: str) -> ClientSnapshot:
-    """The consumer's state, from what librdkafka hands to `stats_cb` (its STATISTICS.md has the fields)."""
+    """Read the consumer's state from the JSON that `stats_cb` gets (librdkafka's STATISTICS.md has the fields)."""
     found: Mapping[str, Any] = orjson.loads(text)
     brokers = [each for each in found.get("brokers", {}).values() if each.get("nodeid", -1) >= 0]
     partitions = [

@@ -1,4 +1,4 @@
-"""Which topics a consumer reads: those named, or those whose whole name an expression matches. Reads no records."""
+"""Decides which topics a consumer reads: by name, or by an expression for whole names. Reads no records."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Subscription:
         self._look_at_s = 0.0
 
     def forget(self) -> None:
-        """Nothing is subscribed to any more."""
+        """Forget the subscription: no topic is subscribed to any more."""
         self._subscribed = []
         self._look_at_s = 0.0
 
     def change(self, consumer: Consumer) -> list[str]:
-        """All topics to subscribe to, or nothing where that has not changed.
+        """The topics to subscribe to, or nothing where they haven't changed.
 
         Raises:
             TransientError: No topic matches yet.
@@ -69,7 +69,7 @@ class Subscription:
         try:
             known = consumer.list_topics(timeout=LIST_TIMEOUT_S).topics
         except KafkaException as error:
-            # What is wrong with the brokers comes out of polling, which must not be kept from it.
+            # Polling tells of the brokers' faults, and must go on for that.
             log.debug("topics can't be listed now: %s", error)
             self._look_at_s = time.monotonic() + LIST_TIMEOUT_S
             return

@@ -1,4 +1,4 @@
-"""What librdkafka says of brokers and topics, raised once it lasts: much of it passes by itself. Changes nothing."""
+"""Raises librdkafka's complaints about brokers and topics once they last; most pass by themselves. Changes nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-from streamsink.consume.failures import FENCED, explain
+from streamsink.consume.failures import explain, failure_of
+from streamsink.consume.protocol import Failure
 from streamsink.errors import TerminalError, TransientError
 
 STILL_AWAY_S = 1.0
@@ -19,7 +20,7 @@ AWAY_S = 5.0
 
 
 class Trouble:
-    """What is wrong now. `note` is called from librdkafka's threads too, the rest from the polling thread."""
+    """The complaints that last. `note` is called from librdkafka's threads too, the rest from the polling thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,7 +32,7 @@ class Trouble:
     def note(self, error: KafkaError) -> None:
         """An error that belongs to no record."""
         with self._lock:
-            if isinstance(explain(error, doing=""), TerminalError) and error.code() not in FENCED:
+            if isinstance(explain(error, doing=""), TerminalError) and failure_of(error) is not Failure.FENCED:
                 self._terminal = error
             elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._away is None:  # noqa: SLF001
                 self._away = (time.monotonic(), error)
@@ -41,19 +42,25 @@ class Trouble:
         self._away = None
 
     def missing(self, topic: str, error: KafkaError, *, reading_others: bool) -> None:
-        """A topic is unknown. librdkafka says it once.
+        """Take note of an unknown topic. librdkafka says it once.
+
+        Args:
+            topic: The topic's name.
+            error: librdkafka's.
+            reading_others: Whether other topics are read meanwhile, so that this one may still come.
 
         Raises:
             TransientError: There is nothing else to read.
         """
         if not self._missing:
             self._missing_at_s = time.monotonic() + MISSING_TOPIC_S
-        self._missing[topic] = error.str()
+        # That it is unknown has just been said; any other reason is worth its words.
+        self._missing[topic] = "" if failure_of(error) is Failure.MISSING else f": {error.str()}"
         if not reading_others:
             raise self._missing_error([topic])
 
     def raise_what_lasts(self, consumer: Consumer) -> None:
-        """Nothing has come: why?
+        """Raise the complaint that explains why nothing has come, if one has lasted.
 
         Raises:
             TransientError: No broker answers, or a topic is still missing.
@@ -85,6 +92,6 @@ class Trouble:
 
     def _missing_error(self, topics: list[str]) -> TransientError:
         return TransientError(
-            f"topic {', '.join(topics)} does not exist: {self._missing[topics[0]]}",
+            f"topic {', '.join(topics)} does not exist{self._missing[topics[0]]}",
             hint="create it, or correct the connector's topics",
         )

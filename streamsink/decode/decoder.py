@@ -1,8 +1,8 @@
-"""Turns raw slices into the rows an object will have. Does no I/O; its only state is each topic's widening shape.
+"""Turns raw slices into the rows an object will have. Does no I/O but through shelves; knows topics' columns.
 
 With `archive.value=raw` a value is not looked into, so that even one that is broken is archived, unless its encoded
-partition is made of its fields. In `columns` a tombstone is a row whose columns are all null, as `{}` is; `both` tells
-them apart, since `_kafka.value` is null for the tombstone only.
+partition is made of its fields. In columns a tombstone is a row whose columns are all null, as `{}` is: `_kafka`
+tells them apart, by `value` with `both` and by `tombstone` with `columns`.
 """
 
 from __future__ import annotations
@@ -15,32 +15,24 @@ import orjson
 import pyarrow as pa
 import structlog
 
-from streamsink.config.sink import (
-    ArchiveValue,
-    Compatibility,
-    Converter,
-    FormatKind,
-    NullValues,
-    SinkConfig,
-)
-from streamsink.decode import json_text
-from streamsink.decode.connect_schema import SchemaError, shape_of
+from streamsink.config.sink import ArchiveValue, Converter, NullValues, SinkConfig
+from streamsink.decode.column_history import ColumnShelf
 from streamsink.decode.envelope import (
     KEY_STAGE,
     PUT_STAGE,
     VALUE_FIELD,
     VALUE_STAGE,
     bad_record,
+    beside_envelope,
     envelope_of,
     timestamps_ms,
 )
-from streamsink.decode.json_columns import JsonColumns, JsonRules
+from streamsink.decode.json import text as json_text
+from streamsink.decode.json.connect_schema import SchemaError, shape_of
+from streamsink.decode.json.shape import Kind, Shape
 from streamsink.decode.protocol import Decoder
-from streamsink.decode.registry import SchemaRegistry, SchemaShelf
-from streamsink.decode.registry_values import RegistryValues
-from streamsink.decode.shape import Kind, Shape
-from streamsink.decode.users import UsersValues
-from streamsink.decode.wanted import fields_wanted
+from streamsink.decode.registry.client import SchemaShelf
+from streamsink.decode.value_readers import ValueReader, make_value_reader
 from streamsink.errors import ConfigError, DecodeError, Problem
 from streamsink.record import ENVELOPE, DecodedSlice, RawSlice
 
@@ -51,42 +43,29 @@ _HINT_NULLS = "behavior.on.null.values=write keeps tombstones, ignore drops them
 
 
 def make_decoder(
-    config: SinkConfig, *, always: frozenset[str] = frozenset(), shelf: SchemaShelf | None = None
+    config: SinkConfig,
+    *,
+    always: frozenset[str] = frozenset(),
+    shelf: SchemaShelf | None = None,
+    columns: ColumnShelf | None = None,
+    keeps_bytes: bool | None = None,
 ) -> Decoder:
     """The decoder a configuration asks for.
 
     Args:
         config: Which converter, and what values become.
-        always: Fields that get a column of their own, however many there are.
+        always: Fields that get a column each, however many there are.
         shelf: Where a registry's schemas are kept beside the archive.
+        columns: Where topics' column sets are kept. Without it, JSON's columns widen as long as the decoder lives.
+        keeps_bytes: Whether values are archived beside their columns; None where `archive.value` says it.
 
     Raises:
         ConfigError: `value.schema` is no Connect struct schema.
     """
-    return SinkDecoder(config, _declared(config.value_schema), always, _registry_values(config, shelf))
-
-
-def _registry_values(config: SinkConfig, shelf: SchemaShelf | None) -> RegistryValues | None:
-    """What reads values whose schemas a registry has; None where none has, or nothing looks at the values."""
-    rules = config.value_registry
-    if rules is None or (config.archive_value is ArchiveValue.RAW and not fields_wanted(config)):
-        return None
-    return RegistryValues(
-        config.value_converter,
-        SchemaRegistry(rules, shelf),
-        rules,
-        compatibility=config.schema_compatibility,
-        columns_max=config.value_columns_max,
-        copies=_copies(config),
-    )
-
-
-def _copies(config: SinkConfig) -> bool:
-    """Whether nothing looks into values before they are Avro again, and all of a lane's are of one schema."""
-    looks = bool(config.transforms or fields_wanted(config))
-    if config.schema_compatibility is not Compatibility.NONE or looks:
-        return False
-    return config.encoding.kind is FormatKind.AVRO and config.archive_value is not ArchiveValue.RAW
+    if keeps_bytes is None:
+        keeps_bytes = config.archive_value is ArchiveValue.BOTH
+    reader = make_value_reader(config, _declared(config.value_schema), always=always, shelf=shelf, columns=columns)
+    return SinkDecoder(config, reader, keeps_bytes=keeps_bytes)
 
 
 @dataclass(slots=True)
@@ -105,32 +84,19 @@ class _Decoded:
 class SinkDecoder:
     """Decodes for one sink task; made by `make_decoder`."""
 
-    def __init__(
-        self, config: SinkConfig, declared: Shape, always: frozenset[str], registry: RegistryValues | None = None
-    ) -> None:
+    def __init__(self, config: SinkConfig, reader: ValueReader | None, *, keeps_bytes: bool) -> None:
         self._config = config
-        self._registry = registry
-        self._users = UsersValues(config.value_plugin) if config.value_plugin is not None else None
-        self._is_json = config.value_converter is Converter.JSON
-        self._wanted = fields_wanted(config)
+        self._reader = reader
         self._raw = config.archive_value is ArchiveValue.RAW
-        heads = {path.split(".")[0] for path in self._wanted}
-        self._rules = JsonRules(
-            declared=declared,
-            schemas_enable=config.schemas_enable,
-            columns_max=config.value_columns_max,
-            always=frozenset({*self._wanted, *heads, *always}),
-            wanted=self._wanted if self._raw else None,
-        )
-        self._topics: dict[str, JsonColumns] = {}
+        self._keeps_bytes = keeps_bytes
         self._renamed: set[str] = set()
 
     def parts(self, raw: RawSlice) -> Sequence[RawSlice]:
         """Records of different lanes apart; see `Decoder`."""
-        if self._registry is None or self._raw or not raw.rows.num_rows:
+        if self._reader is None or not raw.rows.num_rows:
             return (raw,)
-        lanes = self._registry.split(raw.topic_partition.topic, raw.rows.column("value"))
-        if len(lanes) == 1:
+        lanes = self._reader.split(raw.topic_partition.topic, raw.rows.column("value"))
+        if len(lanes) < 2:
             return (raw,)
         return [replace(raw, rows=raw.rows.take(pa.array(rows))) for rows in lanes]
 
@@ -168,15 +134,15 @@ class SinkDecoder:
     def _rows(self, raw: RawSlice, decoded: _Decoded) -> pa.RecordBatch:
         if not self._config.archive_envelope:
             return _batch(decoded.arrays, decoded.fields, raw.rows.num_rows)
-        envelope = envelope_of(raw, with_value=self._config.archive_value is ArchiveValue.BOTH)
+        envelope = envelope_of(raw, self._config.archive_value)
         fields = [self._beside_envelope(raw.topic_partition.topic, member) for member in decoded.fields]
         return _batch([envelope, *decoded.arrays], [pa.field(ENVELOPE, envelope.type, nullable=False), *fields], 0)
 
     def _beside_envelope(self, topic: str, member: pa.Field) -> pa.Field:
-        """Names that would clash with the envelope get one underscore more, so that no two become one."""
-        if member.name.rstrip("_") != ENVELOPE:
+        """A field whose name would clash with the envelope, under another one, so that no two become one."""
+        name = beside_envelope(member.name)
+        if name == member.name:
             return member
-        name = f"{member.name}_"
         if topic not in self._renamed:
             self._renamed.add(topic)
             _log.warning("a field has the name of the envelope's column", topic=topic, field=member.name, column=name)
@@ -184,47 +150,30 @@ class SinkDecoder:
 
     def _values(self, raw: RawSlice) -> _Decoded:
         values = raw.rows.column("value")
+        if self._reader is None:
+            return _Decoded([values], [VALUE_FIELD])
+        found = self._reader.read(raw.topic_partition.topic, values)
+        wrong = self._told(raw, found.differing) | found.bad
+        bad = {row: (VALUE_STAGE, error) for row, error in wrong.items()}
         if self._raw:
-            decoded = _Decoded([values], [VALUE_FIELD])
-            if self._is_json and self._wanted:
-                beside = self._json(raw)
-                decoded.partition_columns = _batch(beside.arrays, beside.fields, len(values))
-                decoded.bad = beside.bad
-            if self._users is not None and self._wanted:
-                beside = self._own(raw)
-                decoded.partition_columns = _batch(beside.arrays, beside.fields, len(values))
-                decoded.bad = beside.bad
-            if self._registry is not None and self._wanted:
-                heads = frozenset(path.split(".")[0] for path in self._wanted)
-                apart = self._registry.read_apart(raw.topic_partition.topic, values, heads | set(self._wanted))
-                decoded.partition_columns = _batch(apart.arrays, apart.fields, len(values))
-                decoded.bad = {row: (VALUE_STAGE, error) for row, error in apart.bad.items()}
-            return decoded
-        if self._registry is not None:
-            found = self._registry.read(raw.topic_partition.topic, values)
-            bad = {row: (VALUE_STAGE, error) for row, error in found.bad.items()}
-            return _Decoded(found.arrays, found.fields, bad=bad, tag=found.tag, metadata=found.metadata)
-        if self._users is not None:
-            return self._own(raw)
-        if self._is_json:
-            return self._json(raw)
-        if self._config.value_converter is Converter.STRING:
-            return _strings(values)
-        return _Decoded([values], [VALUE_FIELD])
+            beside = _batch(found.arrays, found.fields, len(values))
+            return _Decoded([values], [VALUE_FIELD], partition_columns=beside, bad=bad)
+        return _Decoded(found.arrays, found.fields, bad=bad, tag=found.tag, metadata=found.metadata)
 
-    def _json(self, raw: RawSlice) -> _Decoded:
-        topic = raw.topic_partition.topic
-        if topic not in self._topics:
-            self._topics[topic] = JsonColumns(self._rules)
-        columns = self._topics[topic].read(raw.rows.column("value"))
-        bad = {row: (VALUE_STAGE, error) for row, error in columns.bad.items()}
-        return _Decoded(columns.arrays, columns.fields, bad=bad)
-
-    def _own(self, raw: RawSlice) -> _Decoded:
-        assert self._users is not None
-        found = self._users.read(raw.topic_partition.topic, raw.rows.column("value"))
-        bad = {row: (VALUE_STAGE, error) for row, error in found.bad.items()}
-        return _Decoded(found.arrays, found.fields, bad=bad)
+    def _told(self, raw: RawSlice, differing: dict[int, str]) -> dict[int, str]:
+        """The faults of values that don't come back from their columns; none where their bytes are kept."""
+        if not differing or not self._keeps_bytes:
+            return differing
+        row = min(differing)
+        _log.warning(
+            "values do not come back from their columns; archive.value=both keeps their bytes",
+            topic=raw.topic_partition.topic,
+            partition=raw.topic_partition.partition,
+            offset=raw.rows.column("offset")[row].as_py(),
+            differing=len(differing),
+            reason=differing[row],
+        )
+        return {}
 
     def _judge_keys(self, raw: RawSlice, decoded: _Decoded) -> None:
         if self._config.key_converter is not Converter.JSON:
@@ -258,21 +207,6 @@ def _declared(schema: str) -> Shape:
     if shape.kind is not Kind.STRUCT:
         raise ConfigError([Problem("value.schema", "is not the schema of a struct")])
     return replace(shape, required=False, default=None)
-
-
-def _strings(values: pa.Array) -> _Decoded:
-    try:
-        return _Decoded([values.cast(pa.string())], [pa.field("value", pa.string())])
-    except pa.ArrowInvalid:
-        bad: dict[int, tuple[str, str]] = {}
-        texts: list[str | None] = []
-        for row, value in enumerate(values.to_pylist()):
-            try:
-                texts.append(None if value is None else value.decode())
-            except UnicodeDecodeError as error:
-                bad[row] = (VALUE_STAGE, f"the value is not UTF-8: {error.reason} at byte {error.start}")
-                texts.append(None)
-        return _Decoded([pa.array(texts, pa.string())], [pa.field("value", pa.string())], bad=bad)
 
 
 def _batch(arrays: list[pa.Array], fields: list[pa.Field], rows: int) -> pa.RecordBatch:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamsink.record import ENVELOPE_FIELDS, BadRecord, RawSlice
+from streamsink.config.sink import ArchiveValue
+from streamsink.record import ENVELOPE, ENVELOPE_FIELDS, ENVELOPE_TOMBSTONE, ENVELOPE_VALUE, BadRecord, RawSlice
 
 VALUE_FIELD = pa.field("value", pa.binary())
 
@@ -15,11 +18,49 @@ VALUE_STAGE = "VALUE_CONVERTER"
 PUT_STAGE = "TASK_PUT"
 
 
-def envelope_of(raw: RawSlice, *, with_value: bool) -> pa.StructArray:
-    """What Kafka knows of each record; with its value's bytes where asked for."""
-    fields = [*ENVELOPE_FIELDS, VALUE_FIELD] if with_value else list(ENVELOPE_FIELDS)
-    partition = pa.array(np.full(raw.rows.num_rows, raw.topic_partition.partition, np.int32))
-    arrays = [partition if field.name == "partition" else raw.rows.column(field.name) for field in fields]
+def beside_envelope(name: str) -> str:
+    """The column of a field: names that would clash with the envelope get one underscore more."""
+    return f"{name}_" if name.rstrip("_") == ENVELOPE else name
+
+
+def fields_of(rows: pa.RecordBatch, names: Sequence[str]) -> dict[str, pa.Array]:
+    """The columns of these fields, by the fields' own names; a field without a column is left out.
+
+    Args:
+        rows: Without the envelope. Where they had none, names are as they were.
+        names: Of all fields.
+    """
+    clashing = [name for name in names if name.rstrip("_") == ENVELOPE]
+    renamed = any(
+        beside_envelope(name) in rows.schema.names and beside_envelope(name) not in names for name in clashing
+    )
+    columns = {name: beside_envelope(name) if renamed else name for name in names}
+    return {name: rows.column(column) for name, column in columns.items() if column in rows.schema.names}
+
+
+def envelope_fields(archive_value: ArchiveValue) -> list[pa.Field]:
+    """The fields of `_kafka`."""
+    match archive_value:
+        case ArchiveValue.BOTH:
+            return [*ENVELOPE_FIELDS, ENVELOPE_VALUE]
+        case ArchiveValue.COLUMNS:
+            return [*ENVELOPE_FIELDS, ENVELOPE_TOMBSTONE]
+    return list(ENVELOPE_FIELDS)
+
+
+def envelope_of(raw: RawSlice, archive_value: ArchiveValue) -> pa.StructArray:
+    """Build `_kafka`: where and when Kafka had each record, its key and headers, and what columns can't hold.
+
+    Args:
+        raw: The slice.
+        archive_value: Which parts of the value are kept beside its columns.
+    """
+    fields = envelope_fields(archive_value)
+    beside = {
+        "partition": pa.array(np.full(raw.rows.num_rows, raw.topic_partition.partition, np.int32)),
+        ENVELOPE_TOMBSTONE.name: raw.rows.column("value").is_null(),
+    }
+    arrays = [beside[field.name] if field.name in beside else raw.rows.column(field.name) for field in fields]
     return pa.StructArray.from_arrays(arrays, fields=fields)
 
 
@@ -29,7 +70,14 @@ def timestamps_ms(rows: pa.RecordBatch) -> pa.Int64Array:
 
 
 def bad_record(raw: RawSlice, row: int, *, stage: str, error: str) -> BadRecord:
-    """One row of the slice, as it came, with what is wrong with it."""
+    """Make a bad record of one row, which is kept as it came.
+
+    Args:
+        raw: The slice.
+        row: The row's index in the slice.
+        stage: Where it failed, in Connect's words, as `VALUE_CONVERTER`.
+        error: The reason, for an operator.
+    """
     rows = raw.rows
     stamp = rows.column("timestamp")[row]
     return BadRecord(

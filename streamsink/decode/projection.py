@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from streamsink.decode.shape import UNKNOWN, Kind, Shape, joined
+from streamsink.decode.json.shape import UNKNOWN, Kind, Shape, joined
 
 
 class Projection:
@@ -34,12 +34,15 @@ class Projection:
 
     def pruned(self, shape: Shape) -> Shape:
         """The chosen fields of a shape, known or not, and without its demands."""
-        heads = {*self._paths, *(steps[0] for steps in self._steps)}
-        fields = {name: _lenient(child) for name, child in shape.fields.items() if name in heads}
-        return joined(self._skeleton, replace(shape, fields=fields, required=False))
+        named = {name: _lenient(child) for name, child in shape.fields.items() if name in self._paths}
+        inside = _chosen(shape, self._steps)
+        fields = {name: named.get(name, inside.fields.get(name)) for name in shape.fields}
+        return joined(
+            self._skeleton, replace(inside, fields={name: of for name, of in fields.items() if of is not None})
+        )
 
     def skips_safely(self, shape: Shape) -> bool:
-        """Whether a reader of this shape may skip what the shape lacks, as none of it can be a chosen field."""
+        """Whether a reader of this shape may skip fields that the shape lacks, as none of them can be a chosen one."""
         return not self._overlaps and _structs(shape) == _structs(self._skeleton)
 
 
@@ -58,6 +61,18 @@ def _keep_nested(record: dict[str, Any], kept: dict[str, Any], steps: list[str])
         record, kept = member, kept.setdefault(step, {})
     if steps[-1] in record:
         kept[steps[-1]] = record[steps[-1]]
+
+
+def _chosen(shape: Shape, paths: list[list[str]]) -> Shape:
+    """A struct with the fields on the paths alone; another type as it is."""
+    if shape.kind is not Kind.STRUCT or [] in paths:
+        return _lenient(shape)
+    fields = {}
+    for name, child in shape.fields.items():
+        below = [steps[1:] for steps in paths if steps[0] == name]
+        if below:
+            fields[name] = _chosen(child, below)
+    return replace(shape, fields=fields, required=False)
 
 
 def _lenient(shape: Shape) -> Shape:

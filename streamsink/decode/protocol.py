@@ -12,7 +12,7 @@ class Decoder(Protocol):
     """Turns raw slices into rows. Holds the widening schema of each topic; one thread owns it."""
 
     def parts(self, raw: RawSlice) -> Sequence[RawSlice]:
-        """The slice split by what must not share a file; most have one part. Each is decoded by itself.
+        """Split a slice so that each part's rows may share a file; most have one part. Each is decoded by itself.
 
         Raises:
             TransientError: A Schema Registry can't be asked now: the slice is to be read again later.

@@ -1,4 +1,4 @@
-"""Encoded bytes as they come, in the pieces they came in, joined once at the end. Knows no format."""
+"""Collects encoded bytes in pieces and joins them once, at the end. Knows no format."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Chunks:
         return self.size_bytes
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: no row waits."""
 
     def take(self, *, head: bytes = b"") -> memoryview:
-        """All of it after `head`, contiguous. Empties the chunks."""
+        """Give all bytes behind `head` in one piece, and empty the chunks."""
         # Not a bytearray: that would be filled with zeros first, a pass over as many bytes.
         joined = np.empty(len(head) + self.size_bytes, np.uint8).data
         position = len(head)
@@ -55,7 +55,12 @@ class Chunks:
 
 
 def seal(data: memoryview, sidecar: bytes | None = None) -> EncodedFile:
-    """A finished file with its hashes."""
+    """Hash the bytes of a finished file.
+
+    Args:
+        data: All its bytes.
+        sidecar: The sidecar's content, for a format that can't say everything in its own bytes; else None.
+    """
     sha256 = hashlib.sha256(data).hexdigest()
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
     return EncodedFile(data, sha256, md5, sidecar)

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.chunks import Chunks, seal
 from streamsink.encode.nested import PLACEHOLDER, schema_with_leaves
+from streamsink.encode.parquet_columns import Chosen, choose
 from streamsink.encode.protocol import EncodedFile, FileWriter
+from streamsink.encode.refusal import Doubts
 from streamsink.encode.writer import GroupWriter
 from streamsink.record import ENVELOPE
 
@@ -39,7 +41,7 @@ WHOLE_VALUES = ("value", f"{ENVELOPE}.value")
 
 CHUNK_FOOTER_BYTES = 80
 CHUNK_STATISTICS_BYTES = 60
-"""What the footer says of one column of one row group, about, but for the least and the largest text."""
+"""The footer's bytes for one column of one row group, about, without the least and the largest text."""
 
 STATISTIC_BYTES_MAX = 4096
 """The longest text that pyarrow keeps as a statistic."""
@@ -59,14 +61,25 @@ class ParquetFormat:
         self.extension = EXTENSIONS[encoding.codec]
         self._encoding = encoding
         self._rotation = rotation
+        self._doubts = Doubts()
 
     def open(self, schema: pa.Schema, *, identity: str) -> FileWriter:  # noqa: ARG002 - nothing here is arbitrary
         """See `Format.open`."""
         return GroupWriter(ParquetEncoder(schema, self._encoding), schema, self._encoding, self._rotation)
 
+    def refused(self, rows: pa.RecordBatch) -> dict[int, str]:
+        """See `Format.refused`."""
+        return self._doubts.refused(rows, self._trial)
+
+    def _trial(self, rows: pa.RecordBatch) -> None:
+        encoder = ParquetEncoder(rows.schema, self._encoding)
+        if rows.num_rows:
+            encoder.encode(pa.Table.from_batches([rows]))
+        encoder.finish({})
+
 
 FOOTER_BYTES_PER_COLUMN = 160
-"""What the footer says of one column of one row group, roughly: sizes, offsets, statistics."""
+"""The footer's bytes for one column of one row group, roughly: sizes, offsets, statistics."""
 
 
 def _leaves(kind: pa.DataType) -> int:
@@ -110,28 +123,30 @@ class ParquetEncoder:
         """See `GroupEncoder.encode`."""
         if self._cast:
             group = group.cast(self._schema)
-        self._open().write_table(group, row_group_size=group.num_rows)
+        self._open(group).write_table(group, row_group_size=group.num_rows)
         self._footer_bytes += CHUNK_FOOTER_BYTES * len(self._leaves) + CHUNK_STATISTICS_BYTES * len(self._measured)
         self._footer_bytes += _statistics_bytes(group)
 
     def finish(self, footer: Mapping[str, str]) -> EncodedFile:
         """See `GroupEncoder.finish`."""
-        writer = self._open()
+        writer = self._open(None)
         writer.add_key_value_metadata(dict(footer))
         writer.close()
         self._writer = None
         return seal(self._chunks.take())
 
-    def _open(self) -> pq.ParquetWriter:
+    def _open(self, first: pa.Table | None) -> pq.ParquetWriter:
         if self._writer is None:
-            rising = [f"{ENVELOPE}.{name}" for name in MONOTONIC]
+            chosen = Chosen() if first is None else choose(first)
+            rising = chosen.rising | {f"{ENVELOPE}.{name}" for name in MONOTONIC}
+            plain = chosen.plain | rising
             codec = self._encoding.codec
             self._writer = pq.ParquetWriter(
                 self._chunks,
                 self._schema,
                 compression=codec,
                 compression_level=self._encoding.level if self._encoding.level is not None else LEVELS.get(codec),
-                use_dictionary=[path for path in self._leaves if path not in rising],
+                use_dictionary=[path for path in self._leaves if path not in plain],
                 column_encoding={path: "DELTA_BINARY_PACKED" for path in self._leaves if path in rising} or None,
                 dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
                 write_statistics=self._measured,

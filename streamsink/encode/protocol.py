@@ -1,17 +1,25 @@
-"""The format seam: rows in, one object's bytes out. Defines the protocol only; encoders live beside it."""
+"""The format seam: rows in, one object's bytes out, and back. Defines the protocols only; formats live beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
+
+from streamsink.record import TopicPartition
+
+Data: TypeAlias = bytes | memoryview | pa.NativeFile
+"""An object's bytes: all of them in memory, or a file that is read from its start, wherever it stands."""
+
+GetRange: TypeAlias = Callable[[int, int], bytes]
+"""Gives so many bytes of an object from a position, both never outside of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedFile:
-    """A finished file: its bytes and their hashes. `sidecar` is what a footerless format must keep beside."""
+    """A finished file: its bytes, their hashes, and the content of its sidecar for a format without a footer."""
 
     data: memoryview
     sha256: str
@@ -28,7 +36,7 @@ class FileWriter(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """Encoded bytes so far, plus an estimate of what waits; what `rotate.size.bytes` is compared with."""
+        """Encoded bytes so far, plus an estimate of the waiting rows. `rotate.size.bytes` is compared with it."""
         ...
 
     @property
@@ -50,7 +58,7 @@ class FileWriter(Protocol):
         ...
 
     def finish(self, footer: Mapping[str, str]) -> EncodedFile:
-        """Encode what waits, write the footer (or header) with these entries, and give the bytes. Ends the writer."""
+        """Encode waiting rows, write the footer or header with these entries, and give the bytes. Ends the writer."""
         ...
 
 
@@ -59,7 +67,7 @@ class Format(Protocol):
 
     @property
     def extension(self) -> str:
-        """With the leading dot, Confluent's: `.zstd.parquet`, `.avro`, `.json.gz`, `.bin`."""
+        """The end of names with the leading dot, Confluent's: `.zstd.parquet`, `.avro`, `.json.gz`, `.bin`."""
         ...
 
     @property
@@ -68,5 +76,46 @@ class Format(Protocol):
         ...
 
     def open(self, schema: pa.Schema, *, identity: str) -> FileWriter:
-        """Open a file of this schema; `identity` (topic, partition, first offset) seeds anything arbitrary in it."""
+        """Open a file.
+
+        Args:
+            schema: The schema of all its rows.
+            identity: Where its records come from, as `<topic>-<partition>/<lane>/<first offset>`; `source_of` reads it.
+                The same identity and rows give the same bytes: it seeds anything arbitrary in the file.
+        """
+        ...
+
+    def refused(self, rows: pa.RecordBatch) -> dict[int, str]:
+        """Find rows that the format can't hold. All rows are asked for before they reach a file, so it must be cheap.
+
+        Returns:
+            The reason by row; rows that can be held are not in it.
+        """
+        ...
+
+
+def source_of(identity: str) -> TopicPartition:
+    """The topic partition that a file's identity begins with, as `orders-0/partition=0/42`."""
+    topic, _, partition = identity.partition("/")[0].rpartition("-")
+    return TopicPartition(topic, int(partition))
+
+
+class ObjectReader(Protocol):
+    """One object's content."""
+
+    def footer(self) -> dict[str, str]:
+        """The entries of the object's footer or sidecar; empty where it has none."""
+        ...
+
+    def schema(self) -> pa.Schema | None:
+        """The rows' schema, None where only the rows can tell."""
+        ...
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows as they were written, at most a row group or block at a time.
+
+        Args:
+            columns: The columns to read, a struct's members as `_kafka.offset`; None for all. A format that saves
+                nothing by it reads all.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Raw files: each value and a separator, nothing else; what that loses goes to the sidecar. Writes to memory only."""
+"""Raw files: each value and a separator, nothing else; all other parts go to the sidecar. Writes to memory only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streamsink.cells import binary, join, packed, pieces, size_bytes
 from streamsink.config.sink import Encoding, Rotation
-from streamsink.encode.cells import binary, join, packed, pieces, size_bytes
 from streamsink.encode.chunks import Chunks, seal
 from streamsink.encode.parquet import ParquetEncoder
 from streamsink.encode.protocol import EncodedFile, FileWriter
@@ -22,7 +22,7 @@ VALUE = "value"
 LENGTH = pa.field("length", pa.int64())
 """The sidecar's column beside `_kafka`: how many bytes the value has, null for a tombstone."""
 SEPARATOR = "raw.separator"
-"""The sidecar's entry that says what follows each value."""
+"""The sidecar's entry with the separator behind each value."""
 
 _SIDECAR_ENCODING = Encoding()
 
@@ -49,6 +49,10 @@ class RawFormat:
             TerminalError: The rows have no column of undecoded values.
         """
         return GroupWriter(RawEncoder(schema, self._encoding), schema, self._encoding, self._rotation)
+
+    def refused(self, rows: pa.RecordBatch) -> dict[int, str]:  # noqa: ARG002 - the protocol's shape
+        """See `Format.refused`: bytes are held whatever they are."""
+        return {}
 
 
 class RawEncoder:

@@ -1,4 +1,4 @@
-"""The writer every format shares: rows wait for a row group's worth, and sizes stay honest. Knows no format."""
+"""Holds rows until they fill a row group, and estimates the file's size. Shared by all formats, knows none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.protocol import EncodedFile
 
 COLUMN_OVERHEAD_BYTES = 1024
-"""What one column of one waiting batch costs beside its data: buffers, array and field objects."""
+"""The memory of one column of one waiting batch beside its data: buffers, array and field objects."""
 MERGE_COUNT = 32
 MERGE_BYTES_MAX = 128 * 1024
 """This many neighbouring batches of one tier become one of the next, unless they are large already."""
@@ -22,7 +22,7 @@ class GroupEncoder(Protocol):
 
     @property
     def encoded_bytes(self) -> int:
-        """How large the object would be if it ended here."""
+        """The object's size if it ended here."""
         ...
 
     @property
@@ -39,7 +39,7 @@ class GroupEncoder(Protocol):
         ...
 
     def finish(self, footer: Mapping[str, str]) -> EncodedFile:
-        """Write what ends the file and give its bytes."""
+        """Write the file's end and give its bytes."""
         ...
 
 

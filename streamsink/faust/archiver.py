@@ -60,9 +60,7 @@ class Archiver:
         tune_process()
         store = open_store(config.archive_url, config.archive_options)
         try:
-            task = build_task(config, 0, store, results=True)
-            self._consumer.listener = task
-            task.consumer = self._consumer
+            task = build_task(config, 0, store, self._consumer.listened_to_by, results=True)
             try:
                 task.run(self._stop, self._answer)
             finally:

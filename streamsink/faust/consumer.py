@@ -1,4 +1,6 @@
-"""The sink task's consumer in the archive's process: slices of what the app sent, answers instead of commits.
+"""The sink task's consumer in the archive's process.
+
+It gives slices of the app's results, and sends answers, not commits.
 
 A thread reads the app's orders; the task's own thread polls, and carries them out.
 """
@@ -10,13 +12,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
-from streamsink.consume.protocol import CommittedOffset, PolledEnd, RebalanceListener
+from streamsink.consume.protocol import (
+    CommittedOffset,
+    Done,
+    Offsets,
+    PolledEnd,
+    ReadProgress,
+    RebalanceListener,
+    Refusals,
+)
 from streamsink.faust.messages import Answer, Drain, Drained, Forgotten, Hurried, Rows, StoredUpTo, Taken
 from streamsink.faust.rows import as_slice
 from streamsink.observe.snapshot import ClientSnapshot
 from streamsink.record import RawSlice, TopicPartition
-
-_Done = Callable[[Mapping[TopicPartition, CommittedOffset], Exception | None], None]
 
 
 class FedConsumer:
@@ -27,15 +35,20 @@ class FedConsumer:
     """
 
     def __init__(self, answer: Callable[[Answer], None]) -> None:
-        self.listener: RebalanceListener | None = None
+        self._listener: RebalanceListener | None = None
         self._answer = answer
         self._hurried = False
         self._incoming: deque[Rows | Forgotten | Drain] = deque()
         self._wake = threading.Event()
         self._ends: dict[TopicPartition, int] = {}
         self._stored: dict[TopicPartition, int] = {}
-        self._committed: list[tuple[Mapping[TopicPartition, CommittedOffset], _Done]] = []
+        self._committed: list[tuple[Offsets, Done]] = []
         self._paused = False
+
+    def listened_to_by(self, listener: RebalanceListener) -> FedConsumer:
+        """This consumer, once it tells `listener` of partitions."""
+        self._listener = listener
+        return self
 
     def put(self, order: Rows | Forgotten | Drain | Hurried) -> None:
         """Called by the thread that reads."""
@@ -50,10 +63,10 @@ class FedConsumer:
         self._wake.set()
 
     def poll(self, *, timeout_s: float) -> tuple[list[RawSlice], list[PolledEnd]]:
-        """What has come; runs drains and the callbacks of commits."""
+        """Give the next slice. Drains and the callbacks of commits run in here."""
         committed, self._committed = self._committed, []
         for offsets, done in committed:
-            done(offsets, None)
+            done(offsets, {})
         deadline_s = time.monotonic() + timeout_s
         while not self._ready and (left_s := deadline_s - time.monotonic()) > 0:
             self._wake.wait(left_s)
@@ -71,7 +84,7 @@ class FedConsumer:
         return self._paused and not self._hurried
 
     def _slices(self) -> list[RawSlice]:
-        """What came, up to the next order; an order is carried out when nothing stands before it."""
+        """Take slices up to the next order. An order is carried out when nothing stands before it."""
         slices: list[RawSlice] = []
         while self._ready:
             order = self._incoming[0]
@@ -94,8 +107,8 @@ class FedConsumer:
 
     @property
     def _listening(self) -> RebalanceListener:
-        assert self.listener is not None, "the task listens before it polls"
-        return self.listener
+        assert self._listener is not None, "the task listens before it polls"
+        return self._listener
 
     def _carry_out(self, order: Drain | Forgotten) -> None:
         if isinstance(order, Forgotten):
@@ -106,14 +119,23 @@ class FedConsumer:
         self._listening.revoked(list(ends))
         self._answer(Drained(order.number, all(self._stored.get(name) == end for name, end in ends.items())))
 
-    def commit(self, offsets: Mapping[TopicPartition, CommittedOffset], *, done: _Done | None) -> None:
-        """Everything below these offsets is stored: the app may let Faust commit it, in Faust's own time."""
+    def commit(self, offsets: Offsets, *, done: Done) -> None:
+        """Let the app commit everything below these offsets, in Faust's own time.
+
+        Args:
+            offsets: What is stored, by partition, with metadata that Faust doesn't keep.
+            done: Told the outcome in the next poll.
+        """
+        self.commit_and_wait(offsets, timeout_s=0)
+        self._committed.append((offsets, done))
+
+    def commit_and_wait(self, offsets: Offsets, *, timeout_s: float) -> Refusals:  # noqa: ARG002 - nothing to wait for
+        """See `SliceConsumer.commit_and_wait`. Nothing is waited for: the app commits in Faust's own time."""
         for name, at in offsets.items():
             assert at.offset is not None
             self._stored[name] = at.offset
             self._answer(StoredUpTo(name, at.offset))
-        if done is not None:
-            self._committed.append((offsets, done))
+        return {}
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """The machine pauses all partitions, or ones that are being released: these give nothing anyway."""
@@ -124,11 +146,32 @@ class FedConsumer:
         self._paused = False
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Never asked for: every object's name is this writer's own, so nobody else's is taken over."""
+        """Refuse to read again.
+
+        Every object's name is this writer's own, so the machine never takes over another's object.
+
+        Args:
+            partition: As the task knows it, by the archive's topic.
+            offset: Where it should be read again.
+
+        Raises:
+            AssertionError: Always.
+        """
         raise AssertionError(f"{partition} can't be read again from {offset}")
 
+    def rejoin(self) -> None:
+        """Never asked for: there is no group."""
+        raise AssertionError("an app's results come from no group")
+
+    def progress(self) -> Mapping[TopicPartition, ReadProgress]:
+        """Say that nothing is waited for: only the app knows which records come next."""
+        return {
+            name: ReadProgress(end, end, at_end=True, paused=self._paused, silent_s=0.0)
+            for name, end in self._ends.items()
+        }
+
     def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """What was handed over; how far the topic reaches is Faust's to know."""
+        """Give the ends of the results that were handed over. Only Faust knows how far the topic reaches."""
         return {name: self._ends[name] for name in partitions if name in self._ends}
 
     def statistics(self) -> ClientSnapshot | None:

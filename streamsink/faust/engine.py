@@ -1,4 +1,4 @@
-"""The archive's process as its app sees it: orders out, answers in, both on the app's event loop. Decides nothing."""
+"""Starts the archive's process for its app; sends orders and takes answers on the app's event loop. Decides nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results on their way to the archive's process, gathered by partition: Arrow is quick with many rows. Stores nothing.
+"""Gathers results by partition on their way to the archive's process, since Arrow likes many rows. Stores nothing.
 
 A result's archived offset is its message's, times `results_max`, plus its number among the message's results.
 """
@@ -75,7 +75,7 @@ class Feed:
         self._order(Forgotten(name))
 
     def send(self) -> None:
-        """What has been gathered."""
+        """Send the gathered rows."""
         gathered, self._gathered = self._gathered, {}
         for rows in gathered.values():
             self._order(rows)
@@ -85,7 +85,15 @@ class Feed:
         self.waiting -= messages
 
     def source(self, name: TopicPartition, offset: int) -> tuple[TP, int] | None:
-        """Of which partition of the app these are results, and which message's offset this one is."""
+        """Find the message that a result belongs to.
+
+        Args:
+            name: The archive's name for the partition.
+            offset: The result's offset in the archive.
+
+        Returns:
+            The app's partition and the message's offset there, None where the partition is not fed.
+        """
         tp = self._sources.get(name)
         return None if tp is None else (tp, offset // self._results_max)
 

@@ -25,7 +25,7 @@ from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.record import TopicPartition
 
 WATCH_S = 0.05
-"""How soon a stopped flow is noticed, and how often those who wait for room look again."""
+"""How soon a stopped flow is noticed, and how often tasks that wait for room look again."""
 
 FINISH_S = 0.01
 """How often to look whether agents have finished: Faust waits meanwhile."""
@@ -195,7 +195,7 @@ class Flow:
         self._order(Hurried(hurried=False))
 
     def forget(self, message: Message) -> None:
-        """A message that was given up: Faust must not wait for it, whoever still refers to it."""
+        """A message that was given up: Faust must not wait for it, even where something still refers to it."""
         self.app.consumer.unacked.discard(message)
 
     def _answered(self, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""The rows of an archive's topic in order, each offset once: what a Faust stream is made of. Decodes no value."""
+"""Reads the rows of an archive's topic in order, each offset once, for a Faust stream. Decodes no value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from streamsink.archive.archive import Archive, ArchivedObject
 from streamsink.archive.rows import read_rows
-from streamsink.encode.json_rows import encode_rows
+from streamsink.encode.json.rows import encode_rows
 from streamsink.errors import TerminalError
 from streamsink.record import ENVELOPE, JSON_TEXT_METADATA
 from streamsink.upload.description import ObjectDescription
@@ -27,7 +27,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which records. `until_ms` is exclusive; None leaves a side open."""
+    """The choice of records. `until_ms` is exclusive; None leaves a side open."""
 
     topic: str
     since_ms: int | None = None
@@ -52,7 +52,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One archived record. `is_json`: the value's bytes were made from columns, whatever its topic's codec is."""
+    """One archived record. `is_json` says that the value's bytes were made from columns, not by the topic's codec."""
 
     partition: int
     offset: int
@@ -64,7 +64,14 @@ class HistoryRow:
 
 
 def history(archive: Archive, choice: Choice) -> Iterator[HistoryRow]:
-    """Rows in offset order of each partition, partitions interleaved by time. Blocks while it reads.
+    """Read an archive's rows in offset order of each partition, partitions interleaved by time. Blocks while it reads.
+
+    Args:
+        archive: An open archive; its store stays open.
+        choice: Topic, partitions and window of time.
+
+    Yields:
+        The chosen rows. An offset that several objects hold comes once.
 
     Raises:
         TransientError: The store can't be read now.
@@ -97,7 +104,7 @@ def _timed(rows: Iterator[HistoryRow]) -> Iterator[tuple[int, HistoryRow]]:
 def _in_order(archive: Archive, found: list[tuple[int, ArchivedObject]], choice: Choice) -> Iterator[HistoryRow]:
     """One partition's rows by offset, each offset once: objects overlap where lanes do, and after crashes.
 
-    An object is opened when its first offset is reached, so that only those that overlap are in memory together.
+    An object is opened when its first offset is reached, so that only objects that overlap are in memory together.
     """
     waiting = sorted(found, key=lambda one: (one[0], one[1].name), reverse=True)
     opened: list[tuple[int, int, HistoryRow, Iterator[HistoryRow]]] = []

@@ -133,7 +133,12 @@ class Holds:
             self._hand_over(ended)
 
     def may_release(self, tp: TP, offset: int) -> None:
-        """Everything below `offset` is stored; `release_some` does it."""
+        """Note that everything below an offset is stored. `release_some` releases it.
+
+        Args:
+            tp: The app's partition.
+            offset: The first offset that is not stored yet.
+        """
         self._released[tp] = offset
 
     def release_some(self, limit: int = RELEASED_AT_ONCE_MAX) -> bool:
@@ -154,7 +159,7 @@ class Holds:
         return False
 
     def partitions(self) -> list[HeldPartition]:
-        """All that hold something."""
+        """The partitions that hold a message."""
         return [partition for partition in self._partitions.values() if partition.working or partition.handed]
 
     def give_up(self, partition: HeldPartition) -> int:

@@ -1,4 +1,4 @@
-"""What the app's process and the archive's process tell each other, as values and as bytes. Sends nothing."""
+"""The messages between the app's process and the archive's process, as values and as bytes. Sends nothing."""
 
 from __future__ import annotations
 

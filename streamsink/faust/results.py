@@ -1,4 +1,4 @@
-"""What an agent yields becomes bytes: JSON of records and plain values, or what a Faust codec makes of it. Pure."""
+"""Makes bytes of an agent's results: JSON of records and plain values, or by a Faust codec. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,16 @@ def as_json(value: Any) -> bytes | None:
 
 
 def by_codec(dumps: Callable[..., bytes | None], codec: CodecArg) -> Serialize:
-    """What the app's own serializers make of a result, as they would for a topic with this codec."""
+    """Make results into bytes with the app's own serializers, as for a topic with this codec.
+
+    Args:
+        dumps: The app's serializers: gets key type, value and codec.
+        codec: A Faust codec, or its name.
+
+    Returns:
+        A function that gives a result's bytes, None for a result that is None. It raises for one that can't be
+        serialized.
+    """
 
     def serialize(value: Any) -> bytes | None:
         if value is None:

@@ -1,4 +1,4 @@
-"""Results as raw slices: what the sink's task would have read from Kafka. Pure."""
+"""Makes raw slices of results, as the sink's task would read them from Kafka. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ import pyarrow as pa
 from streamsink.faust.messages import Rows
 from streamsink.record import RAW_SCHEMA, TIMESTAMP_TYPE, RawSlice
 
-CREATE_TIME = 1
-NO_TIME = 0
+CREATE_TIME = 0
+NO_TIME = -1
 
 
 def as_slice(rows: Rows, start: int) -> RawSlice:
-    """As the task takes it; it begins where the one before it has ended."""
+    """Make a raw slice of results, as the task takes it.
+
+    Args:
+        rows: The results, in order of their offsets. A time of None becomes a null.
+        start: Where the slice before has ended.
+
+    Returns:
+        The columns of `RAW_SCHEMA`, one row a result.
+    """
     times_s = np.array(rows.times_s, np.float64)  # None is NaN
     unknown = np.isnan(times_s)
     times_ms = np.where(unknown, 0, np.rint(times_s * 1000)).astype(np.int64)

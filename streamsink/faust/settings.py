@@ -1,11 +1,11 @@
-"""What an `ArchiveSink` is given becomes a sink task's configuration, in the connectors' own words. Opens nothing."""
+"""Makes a sink task's configuration of an `ArchiveSink`'s arguments, in the connectors' words. Opens nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from streamsink.config.connector import parse_sink
+from streamsink.config.reading.connector import parse_sink
 from streamsink.config.sink import SinkConfig
 
 Option = str | int | float | bool
@@ -30,6 +30,9 @@ def make_config(name: str, url: str, options: Mapping[str, Option], *, as_json: 
         url: `archive.url`.
         options: A connector's keys.
         as_json: Whether results are JSON texts.
+
+    Returns:
+        The configuration, and its warnings.
 
     Raises:
         ConfigError: Any key can't be used; it has every problem.

@@ -2,11 +2,11 @@
 
 Theory of operation. Every message of the agents' topics is held (`holds.py`) from before any stream sees it. A result
 belongs to the message its agent is at. When all streams have acknowledged a message, filtered and failed ones too, it
-is handed (`feed.py`) to the worker's own sink task, in a process of its own (`engine.py`, `archiver.py`), whose machine
+is handed (`feed.py`) to the worker's own sink task, in its own process (`engine.py`, `archiver.py`), whose machine
 files the results as if it had consumed them (`consumer.py`). Where that task would commit, the holds are released
 instead, in order, and Faust commits as it always does (`flow.py`). When Faust stops the flow, for a rebalance or its
 end, and waits for its messages, everything is stored at once and released; what isn't stored in time is given up
-unacknowledged, and read again by whoever has the partition next.
+unacknowledged, and read again by the next owner of the partition.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = structlog.get_logger("streamsink.faust")
 
 @dataclass(frozen=True, slots=True)
 class _NotHeld:
-    """What a stream of an agent of ours is at, where that message is not held, or not any more."""
+    """The message that an agent's stream works on, where it is not held, or not any more."""
 
     topic: str
     unbound: bool
@@ -107,7 +107,7 @@ class ArchiveSink(Sensor):
 
     @property
     def snapshot(self) -> TaskSnapshot | None:
-        """What has been archived so far, as a task's metrics have it; None before the first second."""
+        """The archive's progress so far, as a task's metrics have it; None before the first second."""
         return self._flow.snapshot
 
     async def __call__(self, value: Any) -> None:
@@ -195,7 +195,16 @@ class ArchiveSink(Sensor):
             self._holds.settle(held)
 
     def on_stream_event_in(self, _tp: TP, _offset: int, stream: StreamT[Any], event: EventT[Any]) -> Any:
-        """A stream begins to work on a message."""
+        """A stream begins to work on a message: results from here on belong to it.
+
+        Args:
+            stream: The stream. A result can't be told to be of its message where it acknowledges by hand.
+            event: Its message is looked for among those held.
+
+        Returns:
+            The held message, which Faust hands to `on_stream_event_out`; None where it isn't held or the agent isn't
+            ours.
+        """
         if current_agent() not in self._agents:
             return None
         held = self._holds.find(event.message)
@@ -210,7 +219,13 @@ class ArchiveSink(Sensor):
     def on_stream_event_out(
         self, tp: TP, _offset: int, _stream: StreamT[Any], event: EventT[Any], state: Any = None
     ) -> None:
-        """A stream has acknowledged a message."""
+        """A stream has acknowledged a message.
+
+        Args:
+            tp: The app's partition.
+            event: The message's event.
+            state: What `on_stream_event_in` gave; None where the event did not pass there.
+        """
         if state is None and tp.topic not in self._topics:
             return
         held = state or self._holds.find(event.message)

@@ -12,7 +12,7 @@ from typing import Any
 from faust.exceptions import DecodeError as FaustDecodeError
 from faust.types import CodecArg, StreamT, TopicT
 
-from streamsink.archive.archive import open_archive
+from streamsink.archive.open import open_archive
 from streamsink.errors import ConfigError, DecodeError, Problem
 from streamsink.faust.history import Choice, HistoryRow, history
 from streamsink.faust.sink import ArchiveSink
@@ -63,6 +63,9 @@ def archive_stream(
         options: The store's options, as `--option` takes them.
         value_serializer: The codec of archived values, where it isn't the topic's.
 
+    Returns:
+        The stream. It ends with the archive's last record.
+
     Raises:
         ConfigError: A time can't be read.
     """
@@ -96,7 +99,22 @@ def archive_records(
     options: Mapping[str, str] | None = None,
     value_serializer: CodecArg = None,
 ) -> AsyncIterator[ArchivedRecord]:
-    """As `archive_stream`, with keys, times, headers and tombstones. Read errors are raised while iterating.
+    """Read an archive as `archive_stream` does, with keys, times, headers and tombstones.
+
+    Read errors are raised while iterating.
+
+    Args:
+        archive: Where the archive is (`archive.url`, with or without `topics.dir`), or the sink that writes it.
+        topic: Its models and codecs decode keys and values.
+        name: The archive's name for the topic, where it is another one.
+        since: Only records from this time on; None for the first.
+        until: Only records before this time; None for no end.
+        partitions: Only these; None for all.
+        options: The store's options, as `--option` takes them. A sink has its own.
+        value_serializer: The codec of archived values, where it isn't the topic's.
+
+    Returns:
+        The records, each offset once, in order within its partition.
 
     Raises:
         ConfigError: A time can't be read.

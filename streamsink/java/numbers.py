@@ -24,7 +24,21 @@ def double_text(value: float) -> str:
 
 def float_text(value: float) -> str:
     """`Float.toString` of a single-precision number."""
-    return _text(value, np.format_float_scientific(np.float32(value), unique=True, trim="-"))
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    return _text(float(single), np.format_float_scientific(single, unique=True, trim="-"))
+
+
+def big_integer_bytes(value: int) -> bytes:
+    """`BigInteger.toByteArray`: two's complement, as few bytes as it needs."""
+    size = (value if value >= 0 else ~value).bit_length() // 8 + 1
+    return value.to_bytes(size, signed=True)
+
+
+def unscaled_bytes(number: Decimal) -> bytes:
+    """`BigDecimal.unscaledValue` in bytes: all digits of a finite number without its point, however many."""
+    sign, digits, _ = number.as_tuple()
+    return big_integer_bytes(int("".join(map(str, digits))) * (-1 if sign else 1))
 
 
 def _text(value: float, shortest: str) -> str:
@@ -36,6 +50,9 @@ def _text(value: float, shortest: str) -> str:
     if value == 0:
         return f"{sign}0.0"
     digits_of = Decimal(shortest).normalize().as_tuple()
+    if len(digits_of.digits) == 1:
+        # Java writes two digits at least, those nearest to the number: 4.9E-324 where 5E-324 would do.
+        digits_of = Decimal(f"{value:.1e}").normalize().as_tuple()
     digits = "".join(map(str, digits_of.digits))
     assert isinstance(digits_of.exponent, int)
     point = len(digits) + digits_of.exponent
@@ -48,7 +65,11 @@ def _text(value: float, shortest: str) -> str:
 
 
 def parse_whole(text: str, bits: int) -> int:
-    """`Byte.parseByte` to `Long.parseLong`.
+    """Parse a whole number as `Byte.parseByte` to `Long.parseLong` do.
+
+    Args:
+        text: The number.
+        bits: Its size: 8, 16, 32 or 64.
 
     Raises:
         ValueError: It is no whole number of that size.
@@ -71,13 +92,23 @@ def parse_float(text: str) -> float:
 
 
 def wrapped(value: int, bits: int) -> int:
-    """A whole number cut to its lowest bits, as Java's narrowing casts do."""
+    """Cut a whole number to its lowest bits, as Java's narrowing casts do.
+
+    Args:
+        value: Any whole number.
+        bits: How many bits stay, the sign among them.
+    """
     low = value & ((1 << bits) - 1)
     return low - (1 << bits) if low >> (bits - 1) else low
 
 
 def whole_of(value: float, bits: int) -> int:
-    """Java's cast of a double to a whole number: towards zero, held at the ends, NaN is 0."""
+    """Cast a double to a whole number as Java does: towards zero, held at the ends, NaN is 0.
+
+    Args:
+        value: The double.
+        bits: The number's size: 8, 16, 32 or 64. Below 32 Java casts to an int first, and then cuts it.
+    """
     if math.isnan(value):
         return 0
     wide = 64 if bits == 64 else 32

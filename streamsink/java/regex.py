@@ -44,14 +44,24 @@ def _posix(found: re.Match[str]) -> str:
 def check_replacement(pattern: re.Pattern[str], replacement: str) -> None:
     """Refuse a replacement that names a group the pattern lacks.
 
+    Args:
+        pattern: The pattern, as it was translated from Java's.
+        replacement: In Java's syntax: `$1`, `${name}`, and a backslash before a letter that stands for itself.
+
     Raises:
-        ValueError: Saying which.
+        ValueError: The message says which group.
     """
     _parts(pattern, replacement)
 
 
 def replaced(pattern: re.Pattern[str], replacement: str, text: str) -> str:
-    """`Matcher.matches` and then `replaceFirst`: the text itself where the pattern doesn't match all of it."""
+    """Replace text as `Matcher.matches` and then `replaceFirst` do.
+
+    Args:
+        pattern: The pattern, as it was translated from Java's.
+        replacement: In Java's syntax.
+        text: The text; it comes back as it is where the pattern doesn't match all of it.
+    """
     if pattern.fullmatch(text) is None:
         return text
     found = pattern.search(text)

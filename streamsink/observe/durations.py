@@ -1,4 +1,4 @@
-"""How long something took, each time: counts in buckets, as Prometheus' histograms. Reads no clock."""
+"""Counts durations in buckets, as Prometheus' histograms do. Reads no clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Durations:
     sum_s: float = 0.0
 
     def took(self, seconds: float) -> Durations:
-        """With one more."""
+        """Give the counts with one more duration."""
         at = bisect_left(BOUNDS_S, seconds)
         return Durations((*self.counts[:at], self.counts[at] + 1, *self.counts[at + 1 :]), self.sum_s + seconds)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ QUIET = {"uvicorn.access": logging.WARNING, "asyncio": logging.WARNING, "urllib3
 """Loggers of libraries that say more than anybody wants to know."""
 
 _REPLACED = ("uvicorn", "uvicorn.error", "uvicorn.access", LIBRDKAFKA_LOGGER)
-"""Loggers that may come with handlers of their own."""
+"""Loggers that may come with their own handlers."""
 
 
 class Redacts(Protocol):
@@ -80,7 +81,7 @@ def _rendering(*, terminal: bool, redactor: Redacts | None) -> list[Processor]:
     if redactor is not None:
         chain.append(redactor)
     if terminal:
-        return [*chain, structlog.dev.ConsoleRenderer(colors=True)]
+        return [*chain, structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))]
     return [*chain, structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer(_to_json)]
 
 
@@ -113,7 +114,17 @@ def _install(handler: logging.Handler, level: int) -> None:
 def bound(
     *, connector: str | None = None, task: int | None = None, topic: str | None = None, partition: int | None = None
 ) -> Iterator[None]:
-    """Every event logged within, by this thread or asyncio task, carries these fields."""
+    """Give fields to every event that is logged within the block, by this thread or asyncio task.
+
+    Args:
+        connector: Its name. None, here and below, leaves the field out.
+        task: The task's number.
+        topic: A Kafka topic's name.
+        partition: The partition's number.
+
+    Yields:
+        Nothing. The fields are gone behind the block.
+    """
     fields = {"connector": connector, "task": task, "topic": topic, "partition": partition}
     with structlog.contextvars.bound_contextvars(**{key: value for key, value in fields.items() if value is not None}):
         yield

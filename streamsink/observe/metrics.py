@@ -1,4 +1,4 @@
-"""Shows the latest snapshots as Prometheus metrics, each time they are scraped. Keeps no numbers of its own."""
+"""Shows the latest snapshots as Prometheus metrics at each scrape. Keeps no numbers itself."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ _TASK_GAUGES: Sequence[tuple[str, str, Callable[[TaskSnapshot], Number]]] = (
     ("memory_bytes", "Bytes of memory that open and waiting files hold.", lambda s: s.memory_bytes),
     ("memory_bytes_max", "Ceiling of memory_bytes.", lambda s: s.memory_bytes_max),
     ("retrying", "1 while the task keeps trying something that fails.", lambda s: int(bool(s.retrying))),
+    ("stalled", "1 while a partition is behind its end and gets nowhere.", lambda s: int(bool(s.stalled))),
     (
         "last_commit_timestamp_seconds",
         "When offsets were last committed.",
@@ -117,7 +118,7 @@ class SnapshotCollector(Collector):
         self._started_s = time.time()
 
     def collect(self) -> Iterator[Metric]:
-        """All families, those of absent numbers without samples."""
+        """Give all families. A number that is absent has no sample."""
         tasks = list(self._tasks())
         reporting = [
             ((task.connector, str(task.task_id)), task.snapshot) for task in tasks if task.snapshot is not None
@@ -207,7 +208,17 @@ def _of_partitions(reporting: _Reporting) -> Iterator[Metric]:
 
 
 def make_registry(tasks: Callable[[], Iterable[TaskMetrics]], *, states: Sequence[str]) -> CollectorRegistry:
-    """A registry of a worker's own: its tasks, and its process. Not the global one, so that two workers can live."""
+    """Make a registry for one worker: its tasks, and its process.
+
+    It is not the global registry, so that two workers can live in one process.
+
+    Args:
+        tasks: Gives the latest snapshot of each task; called at each scrape.
+        states: Every state that a task may have, so that the ones it isn't in show 0.
+
+    Returns:
+        A registry that holds no numbers itself.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SnapshotCollector(tasks, states=states))
     ProcessCollector(registry=registry)

@@ -1,4 +1,4 @@
-"""What a task says of itself, once a second, to the worker that watches it. Values only."""
+"""Defines what a task reports of itself to its worker, once a second. Values only."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ class ClientSnapshot:
 class TaskSnapshot:
     """One task. Totals only grow while the task lives.
 
+    `retrying` says what is tried again now, `stalled` which partitions are behind their end and get nowhere, and why,
+    `warning` what an operator should know while all goes on.
+
+    `next_close_s` is how long, from the snapshot on, until the next open file closes by age or schedule; None where
+    none is open, or only counts and sizes close files.
+
     `rotations` counts closed files by reason, `failures` what went wrong by what it was: broker, store, manifest,
     commit or record.
     """
@@ -65,4 +71,7 @@ class TaskSnapshot:
     client: ClientSnapshot | None = None
     rotations: Mapping[str, int] = field(default_factory=dict)
     retrying: str = ""
+    stalled: str = ""
+    warning: str = ""
+    next_close_s: float | None = None
     partitions: Mapping[TopicPartition, PartitionSnapshot] = field(default_factory=dict)

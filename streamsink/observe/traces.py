@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from streamsink import __version__
+from streamsink.observe.otlp import is_asked_for
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 CLOSE_TIMEOUT_S = 5.0
 """How long the last spans may take to a collector that doesn't answer."""
 
@@ -29,19 +29,25 @@ class FileTraces(Protocol):
     """Hears of a task's files, by their ids."""
 
     def opened(self, file_id: int) -> None:
-        """Its first record is in."""
+        """The file's first record is in."""
         ...
 
     def closed(self, file_id: int) -> None:
-        """No more records come."""
+        """The file takes no more records."""
         ...
 
     def stored(self, file_id: int, topic: str, attributes: Attributes) -> None:
-        """Its object is there: the span ends."""
+        """The file's object is there: the span ends.
+
+        Args:
+            file_id: The task's number for the file, as `opened` and `closed` were given it.
+            topic: The topic; it becomes part of the span's name.
+            attributes: The span's attributes, such as the object's name and its records.
+        """
         ...
 
     def discarded(self, file_id: int) -> None:
-        """Nothing more will be heard of it."""
+        """Nothing more will be heard of the file."""
         ...
 
     def close(self) -> None:
@@ -50,22 +56,22 @@ class FileTraces(Protocol):
 
 
 class NoTraces:
-    """Nobody asked."""
+    """Traces that do nothing, since nobody asked for any."""
 
     def opened(self, file_id: int) -> None:
-        """Nothing."""
+        """See `FileTraces.opened`. Nothing is done."""
 
     def closed(self, file_id: int) -> None:
-        """Nothing."""
+        """See `FileTraces.closed`. Nothing is done."""
 
     def stored(self, file_id: int, topic: str, attributes: Attributes) -> None:
-        """Nothing."""
+        """See `FileTraces.stored`. Nothing is done."""
 
     def discarded(self, file_id: int) -> None:
-        """Nothing."""
+        """See `FileTraces.discarded`. Nothing is done."""
 
     def close(self) -> None:
-        """Nothing."""
+        """See `FileTraces.close`. Nothing is done."""
 
 
 @dataclass(slots=True)
@@ -75,7 +81,7 @@ class _Times:
 
 
 class OtlpTraces:
-    """Spans `archive TOPIC` of two parts, `fill` and `store`, sent over OTLP by a thread of OpenTelemetry's.
+    """Sends a span `archive TOPIC` with two parts, `fill` and `store`, from a thread of OpenTelemetry's.
 
     Args:
         provider: Where spans go.
@@ -121,9 +127,16 @@ class OtlpTraces:
 
 
 def file_traces(connector: str, task_id: int) -> FileTraces:
-    """What OpenTelemetry's own variables ask for: spans where an OTLP endpoint is given, none otherwise."""
-    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
-    if off or not any(os.environ.get(name) for name in ENDPOINTS):
+    """Make the traces that OpenTelemetry's variables ask for.
+
+    Args:
+        connector: The connector's name, told as the resource's `streamsink.connector`.
+        task_id: The task's number, told as `streamsink.task`.
+
+    Returns:
+        Spans over OTLP where an endpoint is given and the extra `otel` is installed, else traces that do nothing.
+    """
+    if not is_asked_for("TRACES"):
         return NoTraces()
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415

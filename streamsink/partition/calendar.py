@@ -6,12 +6,13 @@ A zone's rules repeat every 400 years, so that a year beyond 9999 asks for the o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from streamsink.java.zones import zone_of
 
 DAY_MS = 86_400_000
 QUARTER_MS = 900_000
@@ -25,7 +26,7 @@ _LAST_MS = (datetime(9999, 12, 29, tzinfo=UTC) - _EPOCH) // timedelta(millisecon
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A local time, taken apart, with what its zone says about it."""
+    """A local time, taken apart, with its offset from UTC."""
 
     year: int
     month: int
@@ -59,10 +60,10 @@ class Zone:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._info = _zone(name)
+        self._info = zone_of(name)
 
     def offset_ms(self, utc_ms: int) -> int:
-        """What local time is ahead of UTC."""
+        """How far local time is ahead of UTC."""
         offset = self._at(utc_ms).utcoffset()
         assert offset is not None
         return offset // timedelta(milliseconds=1)
@@ -84,7 +85,7 @@ class Zone:
         return local
 
     def moment(self, local_ms: int) -> Moment:
-        """A local time as the zone tells it: one that a clock change skips comes out as far behind the gap."""
+        """Take a local time apart. A time that a clock change skips comes out as far behind the gap."""
         shift = _within(local_ms) - local_ms
         naive = datetime(1970, 1, 1, tzinfo=self._info) + timedelta(milliseconds=local_ms + shift)
         actual = naive.astimezone(UTC).astimezone(self._info)
@@ -108,7 +109,12 @@ class Zone:
 
 
 def truncated(local_ms: npt.NDArray[np.int64], duration_ms: int) -> npt.NDArray[np.int64]:
-    """Starts of buckets, by Java's division as Confluent's: before 1970 a time counts to its bucket's later end."""
+    """Starts of buckets, by Java's division as Confluent's: before 1970 a time counts to its bucket's later end.
+
+    Args:
+        local_ms: One local time a row, in milliseconds since 1970.
+        duration_ms: The length of a bucket.
+    """
     return local_ms - np.fmod(local_ms, duration_ms)
 
 
@@ -126,20 +132,3 @@ def _weeks_in(year: int) -> int:
         return (of + of // 4 - of // 100 + of // 400) % 7
 
     return 53 if new_years_shift(year) == 4 or new_years_shift(year - 1) == 3 else 52
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        fixed = _fixed(name)
-        if fixed is None:
-            raise ValueError(f"there is no time zone {name!r}") from error
-        return fixed
-
-
-def _fixed(name: str) -> tzinfo | None:
-    try:
-        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo
-    except ValueError:
-        return None

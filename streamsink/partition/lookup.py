@@ -6,15 +6,15 @@ value, never of the column's type. So an integer in a column of doubles is still
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from streamsink.record import JSON_TEXT_METADATA, DecodedSlice
+from streamsink.record import JSON_TEXT_METADATA, REST, VARIANT_OF, DecodedSlice
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,42 @@ class Found:
 
 
 def find(decoded: DecodedSlice, path: str) -> list[Found]:
-    """Where the field may be, best first: a field whose name holds the dots, then the nested one.
+    """Find the columns that may hold a field.
 
-    Empty if no record of the slice's topic has had it yet. Where `partition_columns` stands beside the rows, it
-    alone is the value's: the rows' `value` is then its raw bytes, not a field of that name.
+    Where `partition_columns` stands beside the rows, it alone is the value's: the rows' `value` is then its raw bytes,
+    not a field of that name.
+
+    Args:
+        decoded: The rows.
+        path: The field's name, with dots for a field inside another.
+
+    Returns:
+        Best first: a field whose name holds the dots, then the nested one. Empty if no record of the slice's topic has
+        had it yet.
     """
     batch = decoded.rows if decoded.partition_columns is None else decoded.partition_columns
     return list(_in_batch(batch, path))
 
 
 def _in_batch(batch: pa.RecordBatch, path: str) -> Iterator[Found]:
-    names = batch.schema.names
-    if path in names:
-        yield _found(batch.column(path), batch.schema.field(path))
+    members = list(zip(batch.schema, batch.columns, strict=True))
+    for column, array in _named(members, path):
+        yield _found(array, column)
     head, *steps = path.split(".")
-    if steps and head in names:
-        nested = _descend(batch.column(head), batch.schema.field(head), steps)
-        if nested is not None:
-            yield nested
+    if steps:
+        for column, array in _named(members, head):
+            yield from _descend(array, column, steps)
+    if REST in batch.schema.names:
+        for names in ([path], [head, *steps])[: 2 if steps else 1]:
+            yield Found(_inside_texts(batch.column(REST), names), is_json=True)
+
+
+def _named(members: list[tuple[pa.Field, pa.Array]], name: str) -> Iterator[tuple[pa.Field, pa.Array]]:
+    """The column of a field, and the variants beside it that hold the values which don't fit."""
+    for column, array in members:
+        variant_of = (column.metadata or {}).get(VARIANT_OF.encode())
+        if (column.name == name) if variant_of is None else (variant_of.decode() == name):
+            yield column, array
 
 
 def _found(array: pa.Array, column: pa.Field) -> Found:
@@ -51,16 +69,16 @@ def _found(array: pa.Array, column: pa.Field) -> Found:
     return Found(array, all(marks.get(key.encode()) == mark.encode() for key, mark in JSON_TEXT_METADATA.items()))
 
 
-def _descend(array: pa.Array, column: pa.Field, steps: list[str]) -> Found | None:
-    for done, step in enumerate(steps):
-        here = _found(array, column)
-        if here.is_json:
-            return Found(_inside_texts(array, steps[done:]), is_json=True)
-        index = column.type.get_field_index(step) if pa.types.is_struct(column.type) else -1
-        if index < 0:
-            return None
-        array, column = pc.struct_field(array, [index]), column.type.field(index)
-    return _found(array, column)
+def _descend(array: pa.Array, column: pa.Field, steps: list[str]) -> Iterator[Found]:
+    here = _found(array, column)
+    if not steps:
+        yield here
+    elif here.is_json:
+        yield Found(_inside_texts(array, steps), is_json=True)
+    elif pa.types.is_struct(column.type):
+        members = list(zip(column.type, array.flatten(), strict=True))
+        for child, inner in _named(members, steps[0]):
+            yield from _descend(inner, child, steps[1:])
 
 
 def _inside_texts(texts: pa.Array, steps: list[str]) -> pa.Array:
@@ -70,7 +88,10 @@ def _inside_texts(texts: pa.Array, steps: list[str]) -> pa.Array:
 
 
 def _member(text: str, steps: list[str]) -> str | None:
-    value: Any = orjson.loads(text)
+    try:
+        value: Any = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = json.loads(text)  # a number beyond a double's range
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return None if value is None else orjson.dumps(value).decode()

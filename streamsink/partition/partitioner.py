@@ -8,20 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from streamsink.config.fieldless import fieldless
+from streamsink.config.reading.fieldless import fieldless
 from streamsink.config.sink import ExtractorKind, PartitionerKind, Partitioning, SinkConfig
 from streamsink.errors import ConfigError, Problem
 from streamsink.partition import safe_path
 from streamsink.partition.calendar import Zone, truncated
 from streamsink.partition.fields import field_texts
 from streamsink.partition.pattern import Pattern, PatternError
+from streamsink.partition.plugin import PluginPartitioner
 from streamsink.partition.protocol import Partitioner
 from streamsink.partition.times import field_times, record_times
-from streamsink.partition.users import UsersPartitioner
-from streamsink.record import DecodedSlice
+from streamsink.partition.tombstones import TombstonesApart
+from streamsink.record import ENVELOPE, DecodedSlice
 
 _TIMED = {PartitionerKind.TIME, PartitionerKind.HOURLY, PartitionerKind.DAILY, PartitionerKind.FIELD_TIME}
+EMPTY = "%00"
+"""A part of a path that would have no letters."""
+NO_SCHEMA = "schema_name=null"
 _BY_FIELD = {PartitionerKind.FIELD, PartitionerKind.FIELD_TIME}
 
 
@@ -39,9 +44,15 @@ def make_partitioner(config: SinkConfig) -> Partitioner:
     Raises:
         ConfigError: A zone, pattern, duration or list of fields can't be used.
     """
+    made = _make(config)
+    folder = "" if config.siblings is None else config.siblings.tombstones
+    return TombstonesApart(made, folder) if folder else made
+
+
+def _make(config: SinkConfig) -> Partitioner:
     rules = config.partitioning
-    if rules.kind is PartitionerKind.USERS:
-        return UsersPartitioner(rules)
+    if rules.kind is PartitionerKind.PLUGIN:
+        return PluginPartitioner(rules)
     problems: list[Problem] = []
     if rules.kind in _BY_FIELD and not rules.fields:
         problems.append(Problem("partition.field.name", "names no field"))
@@ -85,9 +96,24 @@ class SinkPartitioner:
 
     def encode(self, rows: DecodedSlice, *, now_ms: int) -> str | pa.DictionaryArray:
         """The encoded partition of every row; see `Partitioner`."""
-        if self._rules.kind is PartitionerKind.DEFAULT or len(rows.offsets) == 0:
+        paths = self._paths(rows, now_ms)
+        if not self._rules.schema_affix:
+            return paths
+        if isinstance(paths, str):
+            return self._with_affix(paths)
+        named = pa.array([self._with_affix(path) for path in paths.dictionary.to_pylist()], pa.string())
+        return pa.DictionaryArray.from_arrays(paths.indices, named)
+
+    def _with_affix(self, path: str) -> str:
+        """Confluent's folder of the schema's name, which values without a schema have none of."""
+        parts = (NO_SCHEMA, path) if self._rules.schema_affix == "PREFIX" else (path, NO_SCHEMA)
+        return self._rules.directory_delim.join(parts)
+
+    def _paths(self, rows: DecodedSlice, now_ms: int) -> str | pa.DictionaryArray:
+        by_key = self._rules.by_key
+        if (self._rules.kind is PartitionerKind.DEFAULT and not by_key) or len(rows.offsets) == 0:
             return f"partition={rows.topic_partition.partition}"
-        parts: list[Names | str] = []
+        parts: list[Names | str] = [_keys(rows)] if by_key else []
         if self._rules.kind in _BY_FIELD:
             parts += [self._field(rows, name) for name in self._rules.fields]
         if self._clock is not None:
@@ -96,12 +122,14 @@ class SinkPartitioner:
 
     def _field(self, rows: DecodedSlice, name: str) -> Names | str:
         delimiter = self._rules.directory_delim
-        label = safe_path.encode(name, delimiter=delimiter)
+        label = "" if self._rules.values_alone else f"{safe_path.encode(name, delimiter=delimiter)}="
         texts = field_texts(rows, name)
         if isinstance(texts, str):
-            return safe_path.component(f"{label}={texts}")
+            return safe_path.component(f"{label}{texts}")
         values = texts.dictionary.to_pylist()
-        encoded = [safe_path.component(f"{label}={safe_path.encode(value, delimiter=delimiter)}") for value in values]
+        encoded = [safe_path.component(f"{label}{safe_path.encode(value, delimiter=delimiter)}") for value in values]
+        if not label:
+            encoded = [text or EMPTY for text in encoded]
         return Names(np.asarray(texts.indices), encoded)
 
     def _time(self, rows: DecodedSlice, clock: PathClock, now_ms: int) -> Names | str:
@@ -112,6 +140,13 @@ class SinkPartitioner:
                 return clock.names(record_times(rows))
             case ExtractorKind.RECORD_FIELD:
                 return clock.names(field_times(rows, self._rules.timestamp_field))
+
+
+def _keys(rows: DecodedSlice) -> Names:
+    """Keys as folders, `null` where there is none."""
+    keys = pc.struct_field(rows.rows.column(ENVELOPE), "key").fill_null(b"null").dictionary_encode()
+    texts = [key.decode(errors="replace") for key in keys.dictionary.to_pylist()]
+    return Names(np.asarray(keys.indices), [safe_path.component(safe_path.encode(text)) or EMPTY for text in texts])
 
 
 def _path_clock(rules: Partitioning, problems: list[Problem]) -> PathClock | None:

@@ -18,9 +18,16 @@ class Partitioner(Protocol):
         ...
 
     def encode(self, rows: DecodedSlice, *, now_ms: int) -> str | pa.DictionaryArray:
-        """One string for all rows, or one dictionary entry (int32 to string) a row, every entry safe as a path.
+        """Give each row its encoded partition, which is safe as a part of an object's name.
+
+        Args:
+            rows: The rows of one slice.
+            now_ms: Unix time in milliseconds, for a partitioner by wall clock.
+
+        Returns:
+            One string for all rows, or one dictionary entry (int32 to string) a row.
 
         Raises:
-            TerminalError: A record lacks the field or timestamp that the path needs.
+            PartitionError: Records lack the field or timestamp that the path needs; `rows` names them.
         """
         ...

@@ -1,4 +1,4 @@
-"""Makes any text safe as part of an object's name: percent-encodes what would leave the root or break it. Pure.
+"""Makes any text safe as part of an object's name: percent-encodes letters that would leave the root or break it. Pure.
 
 Two different texts never give the same part, except by a collision of the 64-bit hash that ends a part cut for length.
 """
@@ -20,7 +20,7 @@ def encode(value: str, *, delimiter: str = "/") -> str:
     """The value with everything percent-encoded that a path would take for more than text.
 
     Args:
-        value: What a field holds.
+        value: A field's value as text.
         delimiter: The archive's own `directory.delim`; encoded as well.
     """
     encoded = _UNSAFE.sub(_percent, value)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamsink.errors import TerminalError
+from streamsink.errors import PartitionError
 from streamsink.partition.lookup import Found, find
 from streamsink.record import DecodedSlice
 
@@ -37,32 +37,47 @@ def record_times(decoded: DecodedSlice) -> Times:
     """Kafka's own timestamps.
 
     Raises:
-        TerminalError: A record has none.
+        PartitionError: Records have none.
     """
     times = decoded.timestamps
     if times.null_count:
-        offset = decoded.offsets[_first(times.is_null())].as_py()
-        raise TerminalError(
-            f"{decoded.topic_partition}@{offset}: the record has no timestamp for timestamp.extractor=Record",
+        fault = "the record has no timestamp for timestamp.extractor=Record"
+        raise PartitionError(
+            fault,
+            rows=dict.fromkeys(rows_where(times.is_null()), fault),
             hint="take the time from a field of the value: timestamp.extractor=RecordField and timestamp.field",
         )
     return _numpy(times)
 
 
 def field_times(decoded: DecodedSlice, path: str) -> Times:
-    """The times that a field of the value tells.
+    """Read each record's time from a field of the value.
+
+    Args:
+        decoded: The rows.
+        path: The field's name, with dots for a field inside another.
+
+    Returns:
+        One time a row, in milliseconds since 1970.
 
     Raises:
-        TerminalError: A record lacks the field, or it tells no time.
+        PartitionError: Records lack the field, or it tells no time.
     """
-    times = None
+    times = pa.nulls(len(decoded.offsets), pa.int64())
+    faults: dict[int, str] = {}
     for found in find(decoded, path):
-        column = _times(found, path, decoded)
-        times = column if times is None else pc.coalesce(times, column)
-    if times is None:
-        _refuse(decoded, 0, path, "missing")
+        times = pc.coalesce(times, _times(found, faults))
     if times.null_count:
-        _refuse(decoded, _first(times.is_null()), path, "null or missing")
+        lacking = {
+            row: f"timestamp.field {path!r} is {faults.get(row, 'null or missing')}"
+            for row in rows_where(times.is_null())
+        }
+        raise PartitionError(
+            next(iter(lacking.values())),
+            rows=lacking,
+            hint="timestamp.extractor=Record takes Kafka's own timestamps; behavior.on.null.values=ignore drops "
+            "tombstones",
+        )
     return _numpy(times)
 
 
@@ -71,20 +86,23 @@ def _numpy(times: pa.Int64Array) -> Times:
     return whole
 
 
-def _times(found: Found, path: str, decoded: DecodedSlice) -> pa.Int64Array:
+def _times(found: Found, faults: dict[int, str]) -> pa.Int64Array:
+    """The times that a column tells; `faults` gets the reason by row where a value tells none."""
     array, kind = found.array, found.array.type
     whole = _at_once(found)
     if whole is not None:
         return whole
     if pa.types.is_nested(kind):
-        _refuse(decoded, _first(array.is_valid()), path, f"a {kind}, which tells no time")
+        faults |= dict.fromkeys(rows_where(array.is_valid()), f"a {kind}, which tells no time")
+        return pa.nulls(len(array), pa.int64())
     encoded = array.dictionary_encode()
     times: list[int | None] = []
     for code, value in enumerate(encoded.dictionary.to_pylist()):
         plain = json.loads(value) if found.is_json and value is not None else value
         time_ms = _time(plain)
         if time_ms is None and plain is not None:
-            _refuse(decoded, _first(pc.equal(encoded.indices, code)), path, f"{_shown(plain)}, which tells no time")
+            told = f"{_shown(plain)}, which tells no time"
+            faults |= dict.fromkeys(rows_where(pc.equal(encoded.indices, code)), told)
         times.append(time_ms)
     return pa.array(times, pa.int64()).take(encoded.indices)
 
@@ -154,17 +172,12 @@ def _iso_ms(text: str) -> int | None:
     return (aware - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _first(where: pa.Array) -> int:
-    return int(np.flatnonzero(where.to_numpy(zero_copy_only=False) == 1)[0])
+def rows_where(where: pa.Array) -> list[int]:
+    """The numbers of the rows that a boolean array marks."""
+    rows: list[int] = np.flatnonzero(where.fill_null(False).to_numpy(zero_copy_only=False)).tolist()
+    return rows
 
 
 def _shown(value: object) -> str:
     words = repr(value)
     return words if len(words) <= 60 else f"{words[:57]}..."
-
-
-def _refuse(decoded: DecodedSlice, row: int, path: str, fault: str) -> NoReturn:
-    raise TerminalError(
-        f"{decoded.topic_partition}@{decoded.offsets[row].as_py()}: timestamp.field {path!r} is {fault}",
-        hint="timestamp.extractor=Record takes Kafka's own timestamps; behavior.on.null.values=ignore drops tombstones",
-    )

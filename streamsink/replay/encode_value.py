@@ -1,7 +1,7 @@
-"""Decoded columns back into value bytes, for archives that kept no original ones. Pure but for Arrow's compute.
+"""Makes value bytes of columns, for archives that kept no original bytes. Pure but for Arrow's compute.
 
-JSON, as Connect's `JsonConverter` without schemas writes it: what a registry's converters made of a record needs their
-schema and its id, so that values come back equal in meaning, not in bytes. This is the one place to teach more.
+JSON, as Connect's `JsonConverter` without schemas writes it; what a registry's converters made of a record needs their
+schema and its id (`registry_value.py`).
 """
 
 from __future__ import annotations
@@ -12,23 +12,42 @@ import operator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamsink.encode.json_rows import encode_rows
+from streamsink.encode.json.rows import encode_rows
+from streamsink.replay.json_value import json_values
 
 
-def encode_values(rows: pa.RecordBatch) -> pa.BinaryArray:
-    """One value for each row: a JSON object of its columns, null where all of them are.
+def encode_values(rows: pa.RecordBatch, tombstones: pa.BooleanArray | None = None) -> pa.BinaryArray:
+    """Make one value of each row: a JSON object of its columns.
 
     Args:
         rows: The decoded columns, without `_kafka`.
+        tombstones: Which rows have no value. Where it isn't known, those whose columns are all null.
+        tombstones: True where a row has no value. None where that isn't known: rows whose columns are all null then
+            have none.
+
+    Returns:
+        One value a row, null where a row has none.
     """
+    if tombstones is not None:
+        return pc.if_else(tombstones, pa.scalar(None, pa.binary()), json_values(rows))
     if not rows.num_columns:
         return pa.nulls(rows.num_rows, pa.binary())
+    some = functools.reduce(operator.or_, (column.is_valid().to_numpy(zero_copy_only=False) for column in rows.columns))
+    return pc.if_else(pa.array(some), json_values(rows), pa.scalar(None, pa.binary()))
+
+
+def encode_foreign(rows: pa.RecordBatch) -> pa.BinaryArray:
+    """One JSON object for each row of another program's columns, with their nulls; null where all of them are."""
+    if not rows.num_columns:
+        return pa.nulls(rows.num_rows, pa.binary())
+    some = functools.reduce(operator.or_, (column.is_valid().to_numpy(zero_copy_only=False) for column in rows.columns))
+    return pc.if_else(pa.array(some), _objects(rows), pa.scalar(None, pa.binary()))
+
+
+def _objects(rows: pa.RecordBatch) -> pa.BinaryArray:
     lines = encode_rows(rows)
     ended = pa.array(lines, pa.binary()) if not isinstance(lines, pa.Array) else lines
-    bare = pc.binary_slice(ended, 0, -1)
-    # A tombstone is archived as a row of nulls.
-    some = functools.reduce(operator.or_, (column.is_valid().to_numpy(zero_copy_only=False) for column in rows.columns))
-    return pc.if_else(pa.array(some), bare, pa.scalar(None, pa.binary()))
+    return pc.binary_slice(ended, 0, -1)
 
 
 def encode_scalars(column: pa.Array) -> pa.BinaryArray | None:

@@ -11,7 +11,9 @@ from typing import IO
 import pyarrow as pa
 
 from streamsink.archive.archive import Archive
-from streamsink.encode.read import DAMAGED, ObjectReader, open_foreign, open_object
+from streamsink.encode.output.text_read import WITHOUT_VALUES
+from streamsink.encode.protocol import ObjectReader
+from streamsink.encode.read import DAMAGED, open_foreign, open_object
 from streamsink.errors import CorruptObjectError, ObjectMissingError, TerminalError
 from streamsink.replay.plan import Candidate
 from streamsink.upload.description import ObjectDescription
@@ -23,7 +25,7 @@ MEMORY_BYTES_MAX = 8 * 1024 * 1024
 
 @dataclass(slots=True)
 class Fetched:
-    """One object, here."""
+    """An object that was read, in memory or in a file."""
 
     candidate: Candidate
     reader: ObjectReader
@@ -38,7 +40,14 @@ class Fetched:
 
 
 def fetch(archive: Archive, candidate: Candidate) -> Fetched:
-    """Read an object and compare it with what is known of it.
+    """Read an object, and compare it with what is known of it.
+
+    Args:
+        archive: Where the object is.
+        candidate: The object, with the size and checksum that are known of it.
+
+    Returns:
+        The object, in memory or in a file.
 
     Raises:
         CorruptObjectError: It is gone, or its checksum, size or footer differ, or it can't be read.
@@ -55,7 +64,15 @@ def fetch(archive: Archive, candidate: Candidate) -> Fetched:
 
 
 def corrupt(candidate: Candidate, reason: str) -> CorruptObjectError:
-    """The error that names an object and its range."""
+    """Make the error that names an object and its range.
+
+    Args:
+        candidate: The object.
+        reason: What is wrong with it, in a few words.
+
+    Returns:
+        The error, with the hint to skip damaged objects.
+    """
     return CorruptObjectError(candidate.path, candidate.range, reason, hint=f"{DAMAGED}: --skip-corrupt")
 
 
@@ -76,6 +93,8 @@ def _fetch(archive: Archive, candidate: Candidate) -> Fetched:
         else:
             reader = open_object(candidate.name, source, archive.sidecar(candidate.name, sha256))
         _same(candidate, reader)
+        if WITHOUT_VALUES in reader.footer():
+            raise corrupt(candidate, "it was written without its records' values, as format.output.fields said")
         keys, headers = (
             open_foreign(name, archive.store.get(name)) if name else None
             for name in (candidate.keys, candidate.headers)

@@ -1,4 +1,4 @@
-"""Consumer groups moved to the same records in the target topic. Joins no group, and moves none that has members.
+"""Moves consumer groups to the same records in the target topic. Joins no group, and moves none that has members.
 
 A group's place in a source partition is its committed offset: its next record is the first one replayed from there on.
 Where that record went is told by its own delivery report, and kept with the replay's position, so that a replay that
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from streamsink.consume.clients import make_client
 from streamsink.errors import ConfigError, Problem, TerminalError
 from streamsink.replay.job import GroupMove
 from streamsink.replay.target import ASK_TIMEOUT_S, Rule, explain
@@ -24,7 +25,11 @@ _EMPTY = frozenset({ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD})
 
 
 def check_rule(rule: Rule, groups: Iterable[str]) -> None:
-    """Groups can only be moved where each partition goes to one of its own.
+    """Refuse to move groups unless each source partition goes to one target partition.
+
+    Args:
+        rule: Where partitions go.
+        groups: The groups to move; empty names don't count.
 
     Raises:
         ConfigError: It doesn't.
@@ -37,7 +42,16 @@ def check_rule(rule: Rule, groups: Iterable[str]) -> None:
 
 
 def read_groups(properties: Mapping[str, Any], groups: Iterable[str], topic: str, partitions: int) -> list[GroupMove]:
-    """Where groups stand in the source topic.
+    """Ask where groups stand in the source topic.
+
+    Args:
+        properties: How to reach the brokers, in librdkafka's words.
+        groups: The groups' names.
+        topic: The source topic.
+        partitions: Partitions of the source topic.
+
+    Returns:
+        One move for each group and partition with a committed offset. The target offsets are not known yet.
 
     Raises:
         TerminalError: A group has live members, or has committed nothing in this topic.
@@ -100,7 +114,15 @@ class Anchors:
                 self._waiting.setdefault(move.partition, []).append(move)
 
     def take(self, partition: int, offsets: npt.NDArray[np.int64]) -> list[tuple[int, Callable[[int], None]]]:
-        """Which of the records about to be sent are groups' places, and what to tell their target offsets, by index."""
+        """Take the groups' places that lie in a batch. Each place is taken once.
+
+        Args:
+            partition: The source partition.
+            offsets: Source offsets of the records about to be sent, ascending.
+
+        Returns:
+            Indexes into the batch, ascending. With each comes the function that is told the record's target offset.
+        """
         waiting = self._waiting.get(partition)
         if not waiting or not len(offsets):
             return []
@@ -111,7 +133,7 @@ class Anchors:
         return [(index, self._teller(moves)) for index, moves in sorted(found.items())]
 
     def kept(self, partition: int) -> dict[tuple[str, int], tuple[int, int]]:
-        """What is known of a partition, for its position's metadata."""
+        """Give the moves that are known of a partition, for its position's metadata."""
         return {
             key: (move.source_offset, move.target_offset)
             for key, move in self._moves.items()
@@ -131,7 +153,17 @@ class Anchors:
 
 
 def move_groups(properties: Mapping[str, Any], topic: str, moves: Iterable[GroupMove]) -> list[GroupMove]:
-    """Commit the groups' offsets in the target; those whose record is not known go to its partition's end.
+    """Commit the groups' offsets in the target topic.
+
+    Where a group's record is not known, the group is moved to the end of the target partition.
+
+    Args:
+        properties: How to reach the brokers, in librdkafka's words.
+        topic: The target topic.
+        moves: Where groups stand, with the target offsets found.
+
+    Returns:
+        The moves with the offsets that were committed.
 
     Raises:
         TerminalError: A group has live members now.
@@ -172,7 +204,7 @@ def _not_behind(client: Consumer, topic: str, moves: list[GroupMove]) -> list[Gr
 
 
 def _refuse_live(properties: Mapping[str, Any], group: str) -> None:
-    admin = AdminClient({**properties, "log_level": 2})
+    admin = make_client(AdminClient, {**properties, "log_level": 2})
     try:
         found = admin.describe_consumer_groups([group], request_timeout=ASK_TIMEOUT_S)[group].result(ASK_TIMEOUT_S)
     except KafkaException as error:
@@ -185,4 +217,5 @@ def _refuse_live(properties: Mapping[str, Any], group: str) -> None:
 
 
 def _client(properties: Mapping[str, Any], group: str) -> Consumer:
-    return Consumer({**properties, "group.id": group, "enable.auto.commit": False, "log_level": 2})
+    settings = {**properties, "group.id": group, "enable.auto.commit": False, "log_level": 2}
+    return make_client(Consumer, settings)

@@ -1,4 +1,4 @@
-"""What a replay is asked to do, and what it says of how it went. Values only."""
+"""The order for a replay, and the report of its outcome. Values only."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ class ReplayJob:
     groups: tuple[str, ...] = ()
     create_topic: bool = False
     allow_same_topic: bool = False
+    allow_target_changes: bool = False
+    """Whether records may go to a topic whose settings change them or drop some."""
     skip_corrupt: bool = False
     rate: float | None = None
     speed: float | None = None
     register_schemas: str = ""
     """The URL of another Schema Registry, where schemas are registered; "" keeps the ids of the first."""
     growing: bool = False
-    """Whether objects may come later that lie behind those of other lanes."""
+    """Whether objects may come later that lie behind other lanes' objects."""
     share: tuple[int, int] = (0, 1)
     """Which of how many tasks this is, that share the partitions."""
 
     @property
     def bootstrap(self) -> str:
-        """Where the brokers are."""
+        """The brokers' addresses."""
         return self.properties.get("bootstrap.servers", "")
 
 
@@ -52,7 +54,7 @@ class GroupMove:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a replay is. `records_total` is None where only the rows tell."""
+    """A replay's progress. `records_total` is None where only the rows tell."""
 
     records: int = 0
     records_total: int | None = None
@@ -61,7 +63,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Forecast:
-    """What a replay would do."""
+    """The forecast of a replay."""
 
     plan: ReplayPlan
     records: int
@@ -69,11 +71,13 @@ class Forecast:
     moves: list[GroupMove] = field(default_factory=list)
     left_out: list[CorruptObjectError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    made_of: frozenset[str] = frozenset()
+    """What values must be made of, as the first object tells; see `fidelity.py`."""
 
 
 @dataclass(slots=True)
 class ReplayReport:
-    """What a replay did."""
+    """The outcome of a replay."""
 
     plan: ReplayPlan
     target: str
@@ -82,8 +86,11 @@ class ReplayReport:
     seconds: float = 0.0
     resumed: bool = False
     stopped: bool = False
-    encoded_anew: bool = False
+    made_of: frozenset[str] = frozenset()
+    """What values were made of where the archive has no original bytes; see `fidelity.py`."""
     timestamps_moved: int = 0
+    target_changes: list[str] = field(default_factory=list)
+    """What the target topic does to the records, or had to be told not to do."""
     left_out: list[CorruptObjectError] = field(default_factory=list)
     moves: list[GroupMove] = field(default_factory=list)
     positions: dict[int, Position] = field(default_factory=dict)

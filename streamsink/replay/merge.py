@@ -1,4 +1,4 @@
-"""Several runs of records, each in offset order, as one run in offset order, each offset once. Pure."""
+"""Merges several runs of records into one, all in offset order. Pure."""
 
 from __future__ import annotations
 
@@ -38,12 +38,16 @@ class _Cursor:
         return batch.slice(0, count) if count else None
 
 
-def merge(starts: Sequence[int], open_run: Callable[[int], Run]) -> Run:
+def merge(starts: Sequence[int], open_run: Callable[[int], Run], *, once: bool = True) -> Run:
     """Merge runs by offset.
 
     Args:
         starts: For each run, an offset that none of its records is below; ascending.
         open_run: Opens the run of an index. It is asked in order, and only once the merge has come to its start.
+        once: Whether an offset that several runs have is given once; else as often as they have it.
+
+    Yields:
+        Batches in offset order, none of them empty.
     """
     cursors: list[_Cursor] = []
     opened, passed = 0, -1
@@ -57,8 +61,8 @@ def merge(starts: Sequence[int], open_run: Callable[[int], Run]) -> Run:
             continue
         parts = [part for cursor in cursors if (part := cursor.take(bound)) is not None]
         cursors = [cursor for cursor in cursors if cursor.batch is not None]
-        together = parts[0] if len(parts) == 1 else _sorted(parts)
-        fresh = _after(together, passed)
+        together = parts[0] if len(parts) == 1 else _sorted(parts, once=once)
+        fresh = _after(together, passed) if once else together
         passed = max(passed, bound)
         if fresh.num_rows:
             yield fresh
@@ -71,11 +75,13 @@ def _open(cursors: list[_Cursor], index: int, open_run: Callable[[int], Run]) ->
     return index + 1
 
 
-def _sorted(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """By offset, each once."""
+def _sorted(parts: list[pa.RecordBatch], *, once: bool) -> pa.RecordBatch:
+    """By offset, perhaps each once."""
     together = pa.concat_batches(parts)
     offsets = together.column(0).to_numpy()
     order = np.argsort(offsets, kind="stable")
+    if not once:
+        return together.take(pa.array(order))
     ordered = offsets[order]
     first = np.concatenate([[True], np.diff(ordered) != 0])
     return together.take(pa.array(order[first]))

@@ -1,4 +1,4 @@
-"""How many records may be sent by now: so many a second, or in their original pace. Pure: time comes in as `now`."""
+"""Computes how many records may be sent by now, at a rate or in their original pace. Pure: time comes in as `now`."""
 
 from __future__ import annotations
 
@@ -35,11 +35,14 @@ class Pace:
         return self._rate is None and self._speed is None
 
     def due(self, times_ms: npt.NDArray[np.int64], *, now: float) -> tuple[int, float]:
-        """How many of the next records may be sent now, and else how long to wait before asking again.
+        """Compute how many of the next records may be sent now.
 
         Args:
             times_ms: When each was written, never falling, 0 where unknown; not looked at unless there is a speed.
             now: A monotonic clock, in seconds.
+
+        Returns:
+            The number, and where it is 0 the seconds to wait before asking again.
         """
         if self._began is None:
             self._began = now

@@ -1,24 +1,27 @@
-"""What a replay reads, and in which order: objects chosen by topic, partition, offset and time. Pure.
+"""Plans a replay: which objects it reads, in which order, for a choice of topics, offsets and times. Pure.
 
-A topic partition's objects may overlap: those of different lanes interleave by offset, and where a store doesn't create
-atomically two may even hold the same records. So the plan gives each partition its objects by first offset, and whoever
-reads them merges by offset and takes each offset once. A gap is what no object's range covers: holes in the topic, or
+A topic partition's objects may overlap: objects of different lanes interleave by offset. Where a store doesn't create
+atomically, two may even hold the same records. So the plan gives each partition its objects by first offset, and the
+reader merges them by offset and takes each offset once. A gap is what no object's range covers: holes in the topic, or
 objects lost without a trace in the manifest; it is reported, since the objects can't tell which.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from streamsink.upload.description import ObjectDescription
 
-TAG_LETTERS = 8
+TAG_LETTERS = 16
+"""64 bits, so that two lanes of a topic don't share a tag."""
 LISTED_MAX = 1000
 """So many gaps and overlaps are listed; they are counted beyond."""
 
 
+@functools.lru_cache(100_000)
 def lane_tag(lane: str) -> str:
     """A lane's name, short enough to be kept for many of them."""
     return hashlib.sha256(lane.encode()).hexdigest()[:TAG_LETTERS]
@@ -26,7 +29,7 @@ def lane_tag(lane: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which records. Ends are exclusive; None and "" leave a side open."""
+    """The choice of records. Ends are exclusive; None and "" leave a side open."""
 
     partitions: frozenset[int] | None = None
     from_offset: int | None = None
@@ -42,7 +45,7 @@ class Selection:
         return self.key is not None or bool(self.where)
 
     def to_json(self) -> dict[str, object]:
-        """What is chosen, for the fingerprint of a resumed replay."""
+        """Put the choice into JSON, for the fingerprint of a replay that goes on."""
         return {
             "partitions": None if self.partitions is None else sorted(self.partitions),
             "offsets": [self.from_offset, self.until_offset],
@@ -54,19 +57,28 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a source partition goes on: the next offset, or without offsets the next row of the object at one.
+    """The place where a source partition goes on.
 
-    `lanes` has the next offset of lanes that are further, by `lane_tag`: while an archive grows, an object of a slow
-    lane may come after those of others that lie behind it.
+    Args:
+        offset: All below it was sent, of every lane, and nothing below it can come any more.
+        row: Where objects don't tell offsets: how many rows of the object that starts at `row_start` were sent.
+        lanes: The next offset of each lane that is further, by `lane_tag`. While an archive grows, an object of a slow
+            lane may come after objects of other lanes that lie behind it.
+        row_start: None where the object starts at `offset`.
     """
 
     offset: int = 0
     row: int = 0
     lanes: Mapping[str, int] = field(default_factory=dict)
+    row_start: int | None = None
 
     def low(self, lane: str) -> int:
         """The next offset of a lane."""
         return max(self.offset, self.lanes.get(lane_tag(lane), 0)) if self.lanes else self.offset
+
+    def rows_of(self, start_offset: int) -> int:
+        """Give how many rows were sent of the object that starts there and tells no offsets."""
+        return self.row if start_offset == (self.offset if self.row_start is None else self.row_start) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ class Candidate:
     """Why nothing says what it covers, where that is a fault."""
     keys: str = ""
     headers: str = ""
-    """Names of the objects beside it that hold its keys and headers, in Confluent's layout."""
+    """Names of the objects beside it that hold its keys and headers, as Confluent names them."""
 
     @property
     def first_offset(self) -> int:
@@ -128,11 +140,13 @@ class Span:
 
 @dataclass(slots=True)
 class PartitionPlan:
-    """What is read of one source partition, by first offset."""
+    """The objects to read of one source partition, by first offset."""
 
     partition: int
     start: Position
     objects: list[PlannedObject] = field(default_factory=list)
+    known: list[Candidate] = field(default_factory=list)
+    """Every object there is, replayed before or not."""
     gaps: list[Span] = field(default_factory=list)
     overlaps: list[Span] = field(default_factory=list)
     """Offsets that two objects of one lane cover; each record is taken once."""
@@ -145,7 +159,7 @@ class PartitionPlan:
 
 @dataclass(slots=True)
 class ReplayPlan:
-    """What is read of one topic, partition by partition. `partition_count` is of the whole topic as archived."""
+    """The objects to read of one topic, by partition. `partition_count` is of the whole topic as archived."""
 
     topic: str
     partition_count: int
@@ -153,12 +167,12 @@ class ReplayPlan:
 
     @property
     def objects(self) -> int:
-        """How many objects are read."""
+        """The number of objects to read."""
         return sum(len(partition.objects) for partition in self.partitions)
 
     @property
     def size_bytes(self) -> int:
-        """How large they are."""
+        """The bytes of all objects to read."""
         return sum(one.candidate.size_bytes for partition in self.partitions for one in partition.objects)
 
     @property
@@ -170,13 +184,16 @@ class ReplayPlan:
 def make_plan(
     topic: str, candidates: Iterable[Candidate], selection: Selection, positions: Mapping[int, Position]
 ) -> ReplayPlan:
-    """Order one topic's objects, leaving out those that can't have a record that is chosen and not yet replayed.
+    """Order one topic's objects. Objects without a record that is chosen and not yet replayed are left out.
 
     Args:
         topic: Its name.
         candidates: Its objects, in any order.
         selection: Which records.
         positions: Where partitions go on that were begun before.
+
+    Returns:
+        Each partition's objects by first offset, with the gaps and overlaps between them.
     """
     by_partition: dict[int, list[Candidate]] = {}
     partition_count = 0
@@ -187,7 +204,7 @@ def make_plan(
     plans = []
     for partition, found in sorted(by_partition.items()):
         found.sort(key=lambda one: (one.first_offset, one.name))
-        plan = PartitionPlan(partition, positions.get(partition, Position()))
+        plan = PartitionPlan(partition, positions.get(partition, Position()), known=found)
         plan.gaps = _gaps(found, selection)
         plan.overlaps = _overlaps(found)
         plan.objects = [
@@ -208,7 +225,7 @@ def _may_have(one: Candidate, selection: Selection, start: Position) -> bool:
         return False
     about = one.about
     if about is None:
-        return one.start_offset >= start.offset or bool(one.problem)
+        return one.start_offset >= start.low(one.lane) or bool(one.problem)
     if about.last_offset < max(start.low(one.lane), selection.from_offset or 0):
         return False
     least, most = about.timestamp_min_ms, about.timestamp_max_ms
@@ -230,7 +247,7 @@ def _whole(one: Candidate, selection: Selection, start: Position) -> bool:
 
 
 def _gaps(found: list[Candidate], selection: Selection) -> list[Span]:
-    """What no object's range covers, between the first and the last of them."""
+    """Find the offsets between the first object and the last that no object's range covers."""
     gaps: list[Span] = []
     reached: int | None = None
     low = selection.from_offset or 0

@@ -1,4 +1,4 @@
-"""Columns that a Schema Registry's converter made, back into its wire format. Reads schemas beside the archive.
+"""Encodes columns of a registry's converters in its wire format again. Reads schemas beside the archive.
 
 Avro and Protobuf are written as their serializers write them, so that values come back byte for byte where those wrote
 them plainly; JSON in equal meaning. With another registry, schemas are registered there and values get its ids.
@@ -6,24 +6,21 @@ them plainly; JSON in equal meaning. With another registry, schemas are register
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from typing import Any
 
-import fastavro
 import numpy as np
 import orjson
 import pyarrow as pa
 
+from streamsink.cells import join
 from streamsink.config.sink import Converter, RegistryRules
-from streamsink.decode import wire
-from streamsink.decode.avro_names import whole_schema
-from streamsink.decode.avro_types import AvroKind, AvroType, avro_type
-from streamsink.decode.protobuf_reader import ProtobufReader
-from streamsink.decode.registry import RegisteredSchema, SchemaRegistry
-from streamsink.decode.registry_values import CONVERTER_KEY, MESSAGE_KEY, SCHEMA_KEY
-from streamsink.encode.nested import schema_with_leaves
-from streamsink.errors import ObjectMissingError, TerminalError
+from streamsink.decode.avro.named_types import whole_schema
+from streamsink.decode.protobuf.reader import ProtobufReader
+from streamsink.decode.registry import wire
+from streamsink.decode.registry.client import RegisteredSchema, SchemaRegistry
+from streamsink.decode.registry.schema_reader import AvroReader, SchemaReader
+from streamsink.decode.registry.values import CONVERTER_KEY, MESSAGE_KEY, SCHEMA_KEY
+from streamsink.errors import ObjectMissingError, ValueNotKeptError
 from streamsink.replay.encode_value import encode_values
 from streamsink.upload.protocol import Store
 
@@ -33,7 +30,7 @@ Encode = Callable[[pa.RecordBatch], pa.BinaryArray]
 
 
 class ValueEncoder:
-    """Values of an archive's columns, whatever converter made those.
+    """Makes values of an archive's columns, for each converter that may have made the columns.
 
     Args:
         store: The archive's.
@@ -48,19 +45,24 @@ class ValueEncoder:
         self._ids: dict[str, int] = {}
         self._encoders: dict[tuple[str, str, str], Encode] = {}
 
-    def columns(self, rows: pa.RecordBatch) -> pa.BinaryArray:
+    def columns(self, rows: pa.RecordBatch, tombstones: pa.BooleanArray | None = None) -> pa.BinaryArray:
         """One value for each row.
 
         Args:
             rows: The decoded columns, without `_kafka`, with their schema's metadata.
+            tombstones: Which rows have no value, where the archive tells. Those of a registry's converter have
+                their own objects, which name no schema.
+
+        Returns:
+            One value a row in the registry's wire format, null where the record had none.
 
         Raises:
-            TerminalError: The schema is not beside the archive.
+            ValueNotKeptError: The schema is not beside the archive, or a row doesn't fit it.
         """
         about = rows.schema.metadata or {}
         converter = about.get(CONVERTER_KEY.encode(), b"").decode()
         if not converter:
-            return encode_values(rows)
+            return encode_values(rows, tombstones)
         name = about.get(SCHEMA_KEY.encode(), b"").decode()
         if not name:
             return pa.nulls(rows.num_rows, pa.binary())
@@ -72,8 +74,15 @@ class ValueEncoder:
     def originals(self, values: pa.BinaryArray, schema: pa.Schema) -> pa.BinaryArray:
         """Original values, with another registry's ids where that was asked for.
 
+        Args:
+            values: One a row, in the wire format, null for none.
+            schema: The rows' schema. Its metadata name the folder of the values' schemas.
+
+        Returns:
+            One value a row. The same array where the schemas keep their ids.
+
         Raises:
-            TerminalError: The archive doesn't have their schemas.
+            ValueNotKeptError: The archive doesn't have their schemas.
         """
         if self._registry is None:
             return values
@@ -82,7 +91,7 @@ class ValueEncoder:
         if not name:
             if (ids == wire.NULL).all():
                 return values
-            raise TerminalError(
+            raise ValueNotKeptError(
                 "the archive holds values without their schemas, which can't be registered then",
                 hint="replay without --register-schemas; archive.value=both keeps schemas and bytes",
             )
@@ -100,17 +109,20 @@ class ValueEncoder:
         head = b"\0" + self._id(schema).to_bytes(4, "big")
         match Converter(converter):
             case Converter.AVRO:
-                return _Avro(schema, head)
+                return _Framed(AvroReader(schema), head)
             case Converter.PROTOBUF:
-                return _Protobuf(schema, head, tuple(map(int, message.split("."))) if message else (0,))
+                path = tuple(map(int, message.split("."))) if message else (0,)
+                return _Framed(ProtobufReader(schema, path), head + _place(path))
             case _:
-                return lambda rows: _headed(head, encode_values(rows).to_pylist())
+                return lambda rows: _headed(
+                    head, encode_values(rows, pa.repeat(pa.scalar(False), rows.num_rows)).to_pylist()
+                )
 
     def _schema(self, name: str) -> RegisteredSchema:
         try:
             return RegisteredSchema.from_json(self._store.get(f"{FOLDER}/{name}.json"))
         except ObjectMissingError as error:
-            raise TerminalError(
+            raise ValueNotKeptError(
                 f"{FOLDER}/{name}.json is missing: without the schema, columns can't become values again",
                 hint="restore the folder _streamsink/schemas beside the archive",
             ) from error
@@ -125,7 +137,7 @@ class ValueEncoder:
 
     def _registered(self, registry: SchemaRegistry, schema: RegisteredSchema) -> int:
         if schema.references and schema.kind != "AVRO":
-            raise TerminalError(
+            raise ValueNotKeptError(
                 f"schema id {schema.schema_id} refers to others, which only Avro's are registered anew with",
                 hint="register it by hand, and replay without --register-schemas",
             )
@@ -139,13 +151,28 @@ def _headed(head: bytes, values: list[bytes | None]) -> pa.BinaryArray:
     return pa.array([None if value is None else head + value for value in values], pa.binary())
 
 
-class _Protobuf:
-    def __init__(self, schema: RegisteredSchema, head: bytes, path: tuple[int, ...]) -> None:
-        self._reader = ProtobufReader(schema, path)
-        self._head = head + (b"\0" if path == (0,) else b"".join(map(_zigzag, (len(path), *path))))
+class _Framed:
+    """Values of one schema behind the head that names it."""
+
+    def __init__(self, reader: SchemaReader, head: bytes) -> None:
+        self._reader = reader
+        self._head = head
 
     def __call__(self, rows: pa.RecordBatch) -> pa.BinaryArray:
-        return _headed(self._head, self._reader.write(rows))
+        written = self._reader.write(rows)
+        if written.bad:
+            row = min(written.bad)
+            raise ValueNotKeptError(
+                f"its value can't be written in its schema again: {written.bad[row]}",
+                hint="archive.value=both or raw keeps the original bytes",
+                row=row,
+            )
+        return join([self._head, written.cells], rows.num_rows)
+
+
+def _place(path: tuple[int, ...]) -> bytes:
+    """Where a Protobuf message stands in its schema, as serializers write it."""
+    return b"\0" if path == (0,) else b"".join(map(_zigzag, (len(path), *path)))
 
 
 def _zigzag(number: int) -> bytes:
@@ -154,80 +181,3 @@ def _zigzag(number: int) -> bytes:
         found.append(left & 0x7F | 0x80)
         left >>= 7
     return bytes([*found, left])
-
-
-class _Avro:
-    """Record by record, in the schema's own form without logical types: times are numbers in Arrow as in Avro."""
-
-    def __init__(self, schema: RegisteredSchema, head: bytes) -> None:
-        self._head = head
-        self._type = avro_type(schema.text, schema.references)
-        self._schema = fastavro.parse_schema(_without_times(whole_schema(schema.text, schema.references)))
-        self._bare = self._type.kind is not AvroKind.RECORD
-
-    def __call__(self, rows: pa.RecordBatch) -> pa.BinaryArray:
-        numbered = rows.cast(schema_with_leaves(rows.schema, _as_number))
-        found: list[bytes | None] = []
-        for row in numbered.to_pylist():
-            stream = io.BytesIO()
-            stream.write(self._head)
-            value = _datum(self._type, row["value"] if self._bare else row)
-            try:
-                fastavro.schemaless_writer(stream, self._schema, value)
-            except (TypeError, ValueError, KeyError) as error:
-                raise TerminalError(
-                    f"a record can't be written in its schema again: {error}",
-                    hint="archive.value=both or raw keeps the original bytes",
-                ) from error
-            found.append(stream.getvalue())
-        return pa.array(found, pa.binary())
-
-
-def _as_number(type_: pa.DataType) -> pa.DataType:
-    if pa.types.is_temporal(type_):
-        return pa.int32() if type_.bit_width == 32 else pa.int64()
-    return type_
-
-
-def _without_times(schema: Any) -> Any:
-    """Only decimals keep their logical type."""
-    if isinstance(schema, list):
-        return [_without_times(branch) for branch in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _without_times(value) if key in {"type", "items", "values", "fields"} else value
-        for key, value in schema.items()
-        if key != "logicalType" or value == "decimal"
-    }
-
-
-def _datum(type_: AvroType, value: Any) -> Any:  # noqa: PLR0911 - one case a kind
-    """A value as fastavro wants it: maps as dicts, branches of a union of several types by name."""
-    if value is None:
-        return None
-    match type_.kind:
-        case AvroKind.RECORD:
-            pairs = zip(type_.names, type_.children, strict=True)
-            return {name: _datum(child, value[name]) for name, child in pairs}
-        case AvroKind.ARRAY:
-            return [_datum(type_.children[0], item) for item in value]
-        case AvroKind.MAP:
-            return {key: _datum(type_.children[0], item) for key, item in value}
-        case AvroKind.JSON:
-            return orjson.loads(value)
-        case AvroKind.UNION:
-            return _branch(type_, value)
-        case _:
-            return value
-
-
-def _branch(type_: AvroType, value: Any) -> Any:
-    values = [at for at in range(len(type_.children)) if at != type_.null_branch]
-    if len(values) == 1:
-        return _datum(type_.children[values[0]], value)
-    for at in values:
-        inside = value.get(type_.names[at])
-        if inside is not None:
-            return (type_.full_names[at], _datum(type_.children[at], inside))
-    return None

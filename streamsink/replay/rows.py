@@ -1,4 +1,4 @@
-"""An object's rows as records to produce, whatever they were archived as. Pure but for Arrow's compute."""
+"""Makes records to produce of an object's rows, however they were archived. Pure but for Arrow's compute."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streamsink.decode.registry.values import CONVERTER_KEY
+from streamsink.encode.protocol import ObjectReader
 from streamsink.encode.raw import VALUE
-from streamsink.encode.read import ObjectReader
-from streamsink.errors import TerminalError
-from streamsink.record import ENVELOPE, HEADERS_TYPE
-from streamsink.replay.encode_value import encode_scalars, encode_values
+from streamsink.errors import TerminalError, ValueNotKeptError
+from streamsink.record import ENVELOPE, ENVELOPE_TOMBSTONE, HEADERS_TYPE, PLAIN_TEXT_METADATA
+from streamsink.replay.encode_value import encode_foreign, encode_scalars, encode_values
 from streamsink.replay.plan import Selection
 
 RECORDS = pa.schema(
@@ -32,23 +33,45 @@ NO_RECORDS = pa.RecordBatch.from_pylist([], schema=RECORDS)
 
 
 class Encode(Protocol):
-    """Makes values."""
+    """Makes values of columns, or passes original ones on."""
 
-    def columns(self, rows: pa.RecordBatch) -> pa.BinaryArray:
-        """Of decoded columns, one for each row."""
+    def columns(self, rows: pa.RecordBatch, tombstones: pa.BooleanArray | None = None) -> pa.BinaryArray:
+        """Make values of decoded columns.
+
+        Args:
+            rows: The decoded columns, without `_kafka`.
+            tombstones: True where a row has no value. None where the archive doesn't tell.
+
+        Returns:
+            One value a row, null where a row has none.
+
+        Raises:
+            ValueNotKeptError: The columns don't tell a value.
+        """
         ...
 
     def originals(self, values: pa.BinaryArray, schema: pa.Schema) -> pa.BinaryArray:
-        """Of original ones that were kept in rows of this schema."""
+        """Pass on original values, changed where the target needs other schema ids.
+
+        Args:
+            values: One a row, null for none.
+            schema: The rows' schema. Its metadata name the schemas of the values.
+
+        Returns:
+            One value a row.
+
+        Raises:
+            ValueNotKeptError: The archive doesn't have their schemas.
+        """
         ...
 
 
 class AsJson:
     """Columns become JSON, original values stay as they are."""
 
-    def columns(self, rows: pa.RecordBatch) -> pa.BinaryArray:
+    def columns(self, rows: pa.RecordBatch, tombstones: pa.BooleanArray | None = None) -> pa.BinaryArray:
         """See `Encode.columns`."""
-        return encode_values(rows)
+        return encode_values(rows, tombstones)
 
     def originals(self, values: pa.BinaryArray, schema: pa.Schema) -> pa.BinaryArray:  # noqa: ARG002 - the protocol's shape
         """See `Encode.originals`."""
@@ -59,7 +82,7 @@ AS_JSON = AsJson()
 
 
 class Kind(Enum):
-    """What an object's rows hold."""
+    """The kinds of rows that an object may hold."""
 
     RAW = "original bytes"
     BOTH = "original bytes beside columns"
@@ -68,33 +91,54 @@ class Kind(Enum):
 
 
 def kind_of(schema: pa.Schema) -> Kind:
-    """What rows of this schema hold."""
+    """Tell the kind of rows by their schema."""
     if ENVELOPE not in schema.names:
         return Kind.FOREIGN
     envelope = schema.field(ENVELOPE).type
     if envelope.get_field_index("value") >= 0:
         return Kind.BOTH
-    if schema.names == [ENVELOPE, VALUE] and pa.types.is_binary(schema.field(VALUE).type):
-        return Kind.RAW
+    decoded = CONVERTER_KEY.encode() in (schema.metadata or {})
+    if not decoded and schema.names == [ENVELOPE, VALUE]:
+        field = schema.field(VALUE)
+        if pa.types.is_binary(field.type) or _is_plain_text(field):
+            return Kind.RAW
     return Kind.COLUMNS
 
 
+def _is_plain_text(field: pa.Field) -> bool:
+    """Whether a field's strings are whole values, whose bytes are their UTF-8."""
+    marks = field.metadata or {}
+    return all(marks.get(key.encode()) == mark.encode() for key, mark in PLAIN_TEXT_METADATA.items())
+
+
 def wanted_columns(schema: pa.Schema | None, selection: Selection) -> list[str] | None:
-    """Columns to read, None for all: those beside original bytes are needed only to choose by."""
+    """Choose the columns to read. Columns beside original bytes are only read to choose records by them.
+
+    Args:
+        schema: The object's schema; None where the format has none.
+        selection: Which records.
+
+    Returns:
+        The columns' names, or None for all.
+    """
     if schema is None or selection.where or kind_of(schema) is not Kind.BOTH:
         return None
     return [ENVELOPE]
 
 
 def restore(rows: pa.RecordBatch, first_row_offset: int, encode: Encode = AS_JSON) -> pa.RecordBatch:
-    """Rows as records.
+    """Make records of archived rows.
 
     Args:
         rows: As they were archived.
         first_row_offset: The first row's offset where rows don't tell; the next ones follow it.
         encode: What makes values of columns.
 
+    Returns:
+        One record a row, in the columns of `RECORDS`.
+
     Raises:
+        ValueNotKeptError: Their columns don't tell a value.
         TerminalError: They can't be records.
     """
     kind = kind_of(rows.schema)
@@ -105,16 +149,33 @@ def restore(rows: pa.RecordBatch, first_row_offset: int, encode: Encode = AS_JSO
     if kind is Kind.BOTH:
         value = encode.originals(get(envelope, "value"), rows.schema)
     elif kind is Kind.RAW:
-        value = encode.originals(rows.column(1), rows.schema)
+        value = encode.originals(rows.column(1).cast(pa.binary()), rows.schema)
     else:
-        value = encode.columns(rows.drop_columns([ENVELOPE]))
+        told = envelope.type.get_field_index(ENVELOPE_TOMBSTONE.name) >= 0
+        tombstones = get(envelope, ENVELOPE_TOMBSTONE.name) if told else None
+        try:
+            value = encode.columns(rows.drop_columns([ENVELOPE]), tombstones)
+        except ValueNotKeptError as error:
+            if error.row is None:
+                raise
+            offset = get(envelope, "offset")[error.row].as_py()
+            raise ValueNotKeptError(f"offset {offset}: {error.message}", hint=error.hint) from error
     timestamp = get(envelope, "timestamp").cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64())
     headers = get(envelope, "headers")
     return _records(get(envelope, "offset"), timestamp, get(envelope, "key"), value, _none_if_empty(headers))
 
 
 def chosen(records: pa.RecordBatch, selection: Selection, start_offset: int) -> pa.BooleanArray | None:
-    """Which records are chosen by offset, time and key; None where all are. A record without a time is in no window."""
+    """Find the records that are chosen by offset, time and key. A record without a time is in no window.
+
+    Args:
+        records: In the columns of `RECORDS`, in offset order.
+        selection: Which records.
+        start_offset: Records below it were replayed before.
+
+    Returns:
+        One flag for each record, or None where all are chosen.
+    """
     masks = []
     low = max(start_offset, selection.from_offset or 0)
     column = records.column
@@ -190,7 +251,16 @@ def foreign_headers(rows: pa.RecordBatch) -> pa.Array:
 
 
 def with_beside(records: pa.RecordBatch, keys: pa.Array | None, headers: pa.Array | None) -> pa.RecordBatch:
-    """The records with keys and headers from the objects beside theirs."""
+    """Put in keys and headers from the objects beside the records' own.
+
+    Args:
+        records: In the columns of `RECORDS`.
+        keys: One for each record; None leaves the records' keys.
+        headers: One list for each record; None leaves the records' headers.
+
+    Returns:
+        The records, in the same order.
+    """
     columns = dict(zip(RECORDS.names, records.columns, strict=True))
     if keys is not None:
         columns["key"] = keys
@@ -214,7 +284,7 @@ def _bytes(value: object) -> bytes | None:
 def _foreign_values(rows: pa.RecordBatch) -> pa.Array:
     if rows.num_columns == 1 and (scalars := encode_scalars(rows.column(0))) is not None:
         return scalars
-    return encode_values(rows)
+    return encode_foreign(rows)
 
 
 def _none_if_empty(headers: pa.ListArray) -> pa.ListArray | None:

@@ -17,11 +17,13 @@ import pyarrow as pa
 
 from streamsink.archive.archive import Archive
 from streamsink.errors import StreamsinkError
+from streamsink.replay import lanes
+from streamsink.replay.committed import Place
 from streamsink.replay.groups import Anchors, move_groups
 from streamsink.replay.job import GroupMove, Progress, ReplayJob, ReplayReport
 from streamsink.replay.pace import Pace
 from streamsink.replay.plan import Position, ReplayPlan
-from streamsink.replay.position import Kept, lanes_reached, to_metadata
+from streamsink.replay.position import Kept, to_metadata
 from streamsink.replay.registry_value import ValueEncoder
 from streamsink.replay.send import Sender
 from streamsink.replay.stream import Batch, PartitionStream, Reading, Where
@@ -56,6 +58,8 @@ class Run:
         self._sender = sender
         self._where = where
         self._positions = Positions(kept, of, partitions, plan if job.growing else None)
+        if job.growing:
+            self._positions.refresh()
         self._anchors = Anchors(moves, kept.groups, {source: at.offset for source, at in kept.next.items()})
         self._reading = Reading(
             skip_corrupt=job.skip_corrupt, encode=ValueEncoder(archive.store, job.to, job.register_schemas)
@@ -66,7 +70,15 @@ class Run:
         self._progress = Progress(records_total=_total(plan))
 
     def to_end(self, report: Report, stop: threading.Event) -> ReplayReport:
-        """Send everything."""
+        """Send everything, or all until it is stopped. What was sent is committed either way.
+
+        Args:
+            report: Told the progress, at each batch.
+            stop: Ends the run behind the batch under way.
+
+        Returns:
+            What was sent and left out, and the positions.
+        """
         began = time.monotonic()
         for batch in self._batches():
             if stop.is_set():
@@ -91,7 +103,7 @@ class Run:
             seconds=time.monotonic() - began,
             resumed=self._positions.resumed,
             stopped=stop.is_set(),
-            encoded_anew=self._reading.encoded_anew,
+            made_of=frozenset(self._reading.made_of),
             timestamps_moved=self._sender.timestamps_moved,
             left_out=self._reading.left_out,
             moves=moves,
@@ -166,7 +178,7 @@ class Run:
 
 
 class Positions:
-    """Where every source partition stands, and which target partitions' commits have to tell it anew."""
+    """The position of every source partition, and the target partitions whose commits have to tell it anew."""
 
     def __init__(self, kept: Kept, of: str, partitions: int, growing: ReplayPlan | None) -> None:
         self._next = dict(kept.next)
@@ -174,11 +186,21 @@ class Positions:
         self._of = of
         self.partitions = partitions
         self._changed: set[int] = set()
+        self._parts: dict[tuple[int, int], str] = {}
+        self._reached: dict[int, Position | None] = {}
         self.resumed = bool(kept.next)
 
     def reached(self, partition: int, position: Position) -> None:
-        """A source partition's next record is now this."""
-        self._next[partition] = position
+        """Note that all that was planned of a source partition was sent up to a position.
+
+        Args:
+            partition: The source partition.
+            position: Its next source offset.
+        """
+        if partition in self._growing:
+            self._reached[partition] = position
+        else:
+            self._next[partition] = position
         self._changed.add(partition % self.partitions)
 
     @property
@@ -186,33 +208,34 @@ class Positions:
         """Whether any position is yet to be committed."""
         return bool(self._changed)
 
+    def refresh(self) -> None:
+        """Commit each position of this task's again: Kafka forgets offsets that are not committed for a week."""
+        self._changed |= {partition % self.partitions for partition in self._growing if partition in self._next}
+
     def ended(self, partition: int) -> None:
         """Everything planned of a source partition of a growing archive was looked at."""
-        plan = self._growing.get(partition)
-        if plan is not None:
-            lasts = [one.candidate.last_offset for one in plan.objects]
-            starts = [one.candidate.start_offset for one in plan.objects]
-            self.reached(
-                partition, Position(max(starts if plan.foreign else [at for at in lasts if at is not None]) + 1)
-            )
+        if partition in self._growing:
+            self._reached[partition] = None
+            self._changed.add(partition % self.partitions)
 
     def all(self) -> dict[int, Position]:
         """Every source partition's position."""
-        return {partition: self._lanes(partition, at) for partition, at in self._next.items()}
+        for partition, at in self._reached.items():
+            self._next[partition] = lanes.reached(self._growing[partition], at)
+        self._reached.clear()
+        return self._next
 
-    def _lanes(self, partition: int, at: Position) -> Position:
-        plan = self._growing.get(partition)
-        return at if plan is None or plan.foreign or at.lanes else lanes_reached(plan, at.offset)
-
-    def changed(self, anchors: Anchors) -> Iterable[tuple[int, int, str]]:
-        """What to commit: target partition, an offset, and metadata, which alone counts."""
+    def changed(self, anchors: Anchors) -> Iterable[Place]:
+        """Give the commits that have to be told anew."""
         for target in sorted(self._changed):
             own = {source: at for source, at in self.all().items() if source % self.partitions == target}
-            yield (
-                target,
-                max(position.offset for position in own.values()),
-                to_metadata(Kept(own, anchors.kept(target)), self._of),
-            )
+            texts = to_metadata(Kept(own, anchors.kept(target)), self._of)
+            offset = max(position.offset for position in own.values())
+            # The first part last: without transactions it must not name parts that aren't there.
+            for part, text in reversed(list(enumerate(texts))):
+                if not part or self._parts.get((target, part)) != text:
+                    self._parts[target, part] = text
+                    yield Place(target, offset, text, part)
         self._changed.clear()
 
 

@@ -1,4 +1,4 @@
-"""Records into a topic, in transactions or without, and the position with them. Reads no archive.
+"""Sends records into a topic, with their position, in transactions or without. Reads no archive.
 
 `produce()` for each record is the one loop of Python here; all else is done for batches. A delivery that fails is told
 by librdkafka's delivery report, of failures only: the successful ones never reach Python.
@@ -7,7 +7,7 @@ by librdkafka's delivery report, of failures only: the successful ones never rea
 from __future__ import annotations
 
 import contextlib
-import itertools
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streamsink.consume.quiet import librdkafka_log
 from streamsink.errors import StreamsinkError, TransientError
+from streamsink.replay.committed import Place, PositionGroups, retry
 from streamsink.replay.target import explain
 
 QUEUE_MESSAGES_MAX = 40_000
@@ -27,16 +28,17 @@ POLL_RECORDS = 2_000
 """Records between two polls, which only take in reports."""
 FLUSH_TIMEOUT_S = 120.0
 TRANSACTION_TIMEOUT_S = 60.0
-ATTEMPTS_MAX = 5
 NO_TIMESTAMP = -1
 FIRST_TIMESTAMP = 1
 """librdkafka takes a timestamp of 0 for none given, and puts in the present time."""
+
+BATCH_BYTES = 1_000_000
 
 DEFAULTS: dict[str, str | int] = {
     "enable.idempotence": "true",
     "compression.type": "lz4",
     "linger.ms": 20,
-    "batch.size": 1_000_000,
+    "batch.size": BATCH_BYTES,
     "message.max.bytes": 1_000_000_000,
     "message.timeout.ms": 60_000,
     "partitioner": "murmur2_random",
@@ -83,7 +85,7 @@ class Sender:
             settings["transaction.timeout.ms"] = int(TRANSACTION_TIMEOUT_S * 1000)
         try:
             self._producer = Producer(settings, logger=librdkafka_log())
-            self._group = _group_client(properties, resume_id) if resume_id else None
+            self._groups = PositionGroups(properties, resume_id) if resume_id else None
         except KafkaException as error:
             raise explain(error, "the producer can't be made") from error
         self._open = False
@@ -98,24 +100,19 @@ class Sender:
             TerminalError: They refuse.
         """
         if self._transactional:
-            self._retry(lambda: self._producer.init_transactions(TRANSACTION_TIMEOUT_S), "transactions can't begin")
+            retry(lambda: self._producer.init_transactions(TRANSACTION_TIMEOUT_S), "transactions can't begin")
 
-    def committed(self, partitions: int) -> dict[int, str]:
-        """What the position's group has committed, as metadata by target partition. Raises as `begin`."""
-        if self._group is None:
-            return {}
-        group, asked = self._group, [TopicPartition(self._topic, number) for number in range(partitions)]
-        found: list[TopicPartition] = []
-        try:
-            self._retry(lambda: found.extend(group.committed(asked, timeout=20)), "the position can't be read")
-        except TransientError as error:
-            # A client that may not see the group waits for its coordinator until its time is up.
-            hint = f"is the broker up, and may the client use group {self._resume_id}?"
-            raise TransientError(error.message, hint=hint) from error
-        return {at.partition: at.metadata or "" for at in found if at.offset >= 0}
+    def committed(self, partitions: int) -> dict[int, list[str]]:
+        """Read the committed position; see `PositionGroups.committed`. Raises as `begin`."""
+        return self._groups.committed(self._topic, partitions) if self._groups is not None else {}
 
     def send(self, records: pa.RecordBatch, partition: int, *, marked: Callable[[int], None] | None = None) -> None:
-        """Queue records, waiting for room. `marked` is told the offset that the first of them gets.
+        """Queue records for one partition, and wait for room.
+
+        Args:
+            records: In the columns of `RECORDS`.
+            partition: The target partition.
+            marked: Told the target offset of the first record, once that is delivered; None where nobody asks.
 
         Raises:
             TransientError: A delivery failed, or there is no room for long.
@@ -123,9 +120,13 @@ class Sender:
         """
         self._begin_transaction()
         for start in range(0, records.num_rows, POLL_RECORDS):
-            self._produce(records.slice(start, POLL_RECORDS), partition, None if start else marked)
-            self._producer.poll(0)
-            self._check()
+            try:
+                self._produce(records.slice(start, POLL_RECORDS), partition, None if start else marked)
+            except KafkaException as error:
+                # A fatal error's cause comes with the reports.
+                self._take_reports(self._producer.poll, 0)
+                raise explain(error, f"records can't be sent to {self._topic}") from error
+            self._take_reports(self._producer.poll, 0)
 
     def _begin_transaction(self) -> None:
         if self._transactional and not self._open:
@@ -134,40 +135,51 @@ class Sender:
 
     def poll(self) -> None:
         """Take in reports. Raises as `send`."""
-        self._producer.poll(0)
-        self._check()
+        self._take_reports(self._producer.poll, 0)
 
     def flush(self) -> None:
-        """Wait until all that was sent is delivered. Raises as `send`."""
+        """Wait until all that was sent is delivered.
+
+        Raises:
+            TransientError: A delivery failed, or some are not done within `FLUSH_TIMEOUT_S`.
+            TerminalError: A delivery failed for good.
+        """
         deadline = time.monotonic() + FLUSH_TIMEOUT_S
-        while self._producer.flush(1.0):
-            self._check()
+        while self._take_reports(self._producer.flush, 1.0):
             if time.monotonic() > deadline:
                 raise TransientError(
                     f"{len(self._producer)} records could not be delivered to {self._topic}",
                     hint="is the broker up, and has its disk room?",
                 )
-        self._check()
 
-    def commit(self, positions: Iterable[tuple[int, int, str]]) -> None:
-        """Deliver all, and commit the position: partition of the target, offset, metadata. Raises as `send`."""
+    def commit(self, places: Iterable[Place]) -> None:
+        """Deliver all, and commit the position. Raises as `send`."""
         self.flush()
-        offsets = [TopicPartition(self._topic, at, offset, metadata) for at, offset, metadata in positions]
+        by_part: dict[int, list[TopicPartition]] = {}
+        for at in places:
+            asked = by_part.setdefault(at.part, [])
+            asked.append(TopicPartition(self._topic, at.partition, at.offset, at.metadata))
+        ordered = sorted(by_part.items(), reverse=True)
         if self._transactional:
-            assert self._group is not None
             self._begin_transaction()
-            about = self._group.consumer_group_metadata()
-            self._transact(
-                lambda: self._producer.send_offsets_to_transaction(offsets, about, TRANSACTION_TIMEOUT_S),
-                "the position can't be added to the transaction",
-            )
+            for part, offsets in ordered:
+                self._add_to_transaction(part, offsets)
             self._transact(
                 lambda: self._producer.commit_transaction(TRANSACTION_TIMEOUT_S), "the transaction can't be committed"
             )
             self._open = False
-        elif self._group is not None and offsets:
-            group = self._group
-            self._retry(lambda: group.commit(offsets=offsets, asynchronous=False), "the position can't be committed")
+        elif self._groups is not None:
+            for part, offsets in ordered:
+                commit = functools.partial(self._groups.client(part).commit, offsets=offsets, asynchronous=False)
+                retry(commit, "the position can't be committed")
+
+    def _add_to_transaction(self, part: int, offsets: list[TopicPartition]) -> None:
+        assert self._groups is not None
+        about = self._groups.client(part).consumer_group_metadata()
+        self._transact(
+            lambda: self._producer.send_offsets_to_transaction(offsets, about, TRANSACTION_TIMEOUT_S),
+            f"the position can't be added to the transaction as group {self._groups.name(part)}",
+        )
 
     def close(self) -> None:
         """Abort what is open, and leave."""
@@ -177,8 +189,8 @@ class Sender:
                 self._producer.purge()
                 self._producer.abort_transaction(10)
             self._open = False
-        if self._group is not None:
-            self._group.close()
+        if self._groups is not None:
+            self._groups.close()
 
     def _produce(self, records: pa.RecordBatch, partition: int, marked: Callable[[int], None] | None) -> None:
         values, keys = records.column(3).to_pylist(), records.column(2).to_pylist()
@@ -219,8 +231,7 @@ class Sender:
             try:
                 self._producer.produce(*arguments)
             except BufferError:
-                self._producer.poll(0.02)
-                self._check()
+                self._take_reports(self._producer.poll, 0.02)
                 if time.monotonic() > deadline:
                     raise TransientError(
                         f"nothing is delivered to {self._topic}", hint="is the broker up, and has its disk room?"
@@ -244,6 +255,30 @@ class Sender:
             if not self._failures:
                 self._failures.append(error)
 
+    def _take_reports(self, ask: Callable[[float], int], wait_s: float) -> int:
+        """Poll or flush, and check what the reports say.
+
+        The client raises a fatal error out of these calls, also while it reports deliveries: as a SystemError then,
+        with the error as its cause or without.
+        """
+        try:
+            left = ask(wait_s)
+        except (KafkaException, SystemError) as error:
+            cause = error if isinstance(error, KafkaException) else error.__cause__ or self._fatal()
+            if not isinstance(cause, KafkaException):
+                raise
+            raise explain(cause, f"records can't be sent to {self._topic}") from error
+        self._check()
+        return left
+
+    def _fatal(self) -> KafkaException | None:
+        """Why the producer can do nothing any more, if so."""
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            return error
+        return None
+
     def _check(self) -> None:
         if not self._failures:
             return
@@ -257,43 +292,13 @@ class Sender:
 
     def _transact(self, step: Callable[[], object], what: str) -> None:
         try:
-            self._retry(step, what)
+            retry(step, what)
         except StreamsinkError:
             self._check()
             raise
 
-    @staticmethod
-    def _retry(step: Callable[[], object], what: str) -> None:
-        """Do a step; what may pass is tried again, with backoff, a few times."""
-        for attempt in itertools.count(1):
-            try:
-                step()
-            except KafkaException as error:
-                cause: KafkaError = error.args[0]
-                may_pass = cause.retriable() or cause.code() in _MAY_PASS
-                if not may_pass or cause.txn_requires_abort() or attempt == ATTEMPTS_MAX:
-                    raise explain(error, what) from error
-                time.sleep(0.2 * 2**attempt)
-            else:
-                return
-
 
 _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
-_MAY_PASS = frozenset(
-    {
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.UNSTABLE_OFFSET_COMMIT,
-        KafkaError.CONCURRENT_TRANSACTIONS,
-        KafkaError._WAIT_COORD,  # noqa: SLF001 - librdkafka's own codes are named so
-    }
-)
-
-
-def _group_client(properties: Mapping[str, Any], group: str) -> Consumer:
-    """A client of a group that never joins it: asks for and commits offsets."""
-    return Consumer({**properties, "group.id": group, "enable.auto.commit": False, "log_level": 2})
 
 
 def _headers(column: pa.ListArray) -> list[list[tuple[str, str | bytes | None]]] | None:

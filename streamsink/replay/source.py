@@ -9,10 +9,12 @@ from dataclasses import replace
 
 import structlog
 
-from streamsink.archive.archive import Archive, open_archive
-from streamsink.config.source import SourceConfig
+from streamsink.archive.archive import Archive
+from streamsink.archive.open import open_archive
+from streamsink.config.reading.source import SourceConfig
 from streamsink.errors import NothingThereError, TerminalError
 from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.replay.fidelity import in_words
 from streamsink.replay.find import Known, find_topic
 from streamsink.replay.job import Progress, ReplayJob, ReplayReport
 from streamsink.replay.plan import make_plan
@@ -20,6 +22,8 @@ from streamsink.replay.target import parse_partitions
 from streamsink.replay.task import replay
 
 IDLE_S = 1.0
+REFRESH_S = 6 * 3600.0
+"""A position is committed again so often, also where nothing comes: Kafka forgets it after a week by default."""
 
 _log = structlog.get_logger("streamsink.replay")
 
@@ -27,7 +31,13 @@ Tell = Callable[[TaskSnapshot], None]
 
 
 def run_source_task(config: SourceConfig, *, task_id: int, stop: threading.Event, report: Tell) -> None:
-    """Replay until stopped; an archive that doesn't grow is replayed once.
+    """Replay until stopped. An archive that doesn't grow is replayed once.
+
+    Args:
+        config: The connector's configuration.
+        task_id: The task's number, which decides its share of the partitions.
+        stop: Ends the task.
+        report: Told progress and state.
 
     Raises:
         TransientError: The store or the brokers can't be reached now.
@@ -54,6 +64,10 @@ class _Task:
         self._tell = tell
         self._done: dict[str, ReplayReport] = {}
         self._known: Known = {}
+        self._refresh_at_s: dict[str, float] = {}
+        self._made_of: frozenset[str] = frozenset()
+        self._left_out: set[str] = set()
+        """Objects that were told to be left out; each is told once."""
         self._archive: Archive | None = None
         self._snapshot = TaskSnapshot(assigned=True)
 
@@ -86,7 +100,8 @@ class _Task:
         job = self._job(topic)
         known = self._done.get(topic)
         try:
-            if known is not None and not self._has_news(archive, topic, known):
+            fresh = time.monotonic() < self._refresh_at_s.get(topic, 0.0)
+            if known is not None and fresh and not self._has_news(archive, topic, known):
                 return
             before = self._snapshot.records_total
 
@@ -99,16 +114,33 @@ class _Task:
             self._nothing()
             return
         self._done[topic] = done
-        self._snapshot = replace(self._snapshot, last_commit_ms=int(time.time() * 1000))
+        self._refresh_at_s[topic] = time.monotonic() + REFRESH_S
+        self._made_of |= done.made_of
+        self._snapshot = replace(self._snapshot, last_commit_ms=int(time.time() * 1000), guarantee=self._guarantee())
         for error in done.left_out:
+            if error.path in self._left_out:
+                continue
+            self._left_out.add(error.path)
             _log.warning("object left out", object=error.path, offsets=error.offsets, reason=error.reason)
+        if known is None:
+            for change in done.target_changes:
+                _log.warning("target topic", topic=topic, to=job.to, change=change)
         if done.records:
-            _log.info("replayed", topic=topic, to=job.to, records=done.records, encoded_anew=done.encoded_anew)
+            _log.info("replayed", topic=topic, to=job.to, records=done.records)
+
+    def _guarantee(self) -> str:
+        """Say for the status what readers of the target can rely on."""
+        times = "each record once, for readers of committed records"
+        told = times if self._config.transactional else "each record at least once"
+        made = in_words(self._made_of)
+        return f"{told}; {made}" if made else f"{told}, byte for byte"
 
     def _has_news(self, archive: Archive, topic: str, done: ReplayReport) -> bool:
         """Whether an object has come that may be this task's."""
         _, candidates = find_topic(archive, topic, self._known)
-        plan = make_plan(topic, candidates, self._job(topic).selection, done.positions)
+        # One that can't be read says nothing of its lane, so no position passes it.
+        readable = [one for one in candidates if not (one.problem and one.path in self._left_out)]
+        plan = make_plan(topic, readable, self._job(topic).selection, done.positions)
         own = {one.partition for one in done.plan.partitions}
         news = {one.partition for one in plan.partitions if one.objects}
         return any(partition in own or partition >= done.plan.partition_count for partition in news)
@@ -130,6 +162,7 @@ class _Task:
             resume_id=config.group,
             create_topic=config.create_topic,
             allow_same_topic=config.allow_same_topic,
+            allow_target_changes=config.allow_target_changes,
             skip_corrupt=config.skip_corrupt,
             rate=config.rate,
             growing=config.continuous,

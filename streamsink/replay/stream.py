@@ -1,6 +1,6 @@
 """A planned partition as a stream of records in offset order, proven and chosen, read ahead. Sends nothing.
 
-One thread reads: it decodes, merges and chooses, a few batches ahead of whoever takes them, while another fetches the
+One thread reads: it decodes, merges and chooses, a few batches ahead of its reader, while another fetches the
 next object. So memory holds some batches and at most as many objects as overlap, and one more.
 """
 
@@ -18,15 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamsink.archive.archive import Archive
-from streamsink.errors import CorruptObjectError, TerminalError
+from streamsink.errors import CorruptObjectError, TerminalError, ValueNotKeptError
 from streamsink.replay import rows as rowwise
 from streamsink.replay.fetch import Fetched, corrupt, fetch
+from streamsink.replay.fidelity import made_of
 from streamsink.replay.merge import Run, merge
 from streamsink.replay.plan import Candidate, PartitionPlan, Position, Selection
 
 AHEAD = 2
 """Batches that wait, decoded."""
 IDLE_S = 1.0
+SOUND = "the object is sound, --skip-corrupt leaves it out; "
 RELEASE_BATCHES = 4
 """Arrow's allocator keeps what was freed, some tens of MB, unless it is asked not to."""
 
@@ -36,18 +38,18 @@ Where = Callable[[pa.RecordBatch], pa.BooleanArray]
 
 @dataclass(slots=True)
 class Reading:
-    """How reading went, beside the records."""
+    """The outcome of reading, beside the records."""
 
     skip_corrupt: bool = False
     left_out: list[CorruptObjectError] = field(default_factory=list)
     encode: rowwise.Encode = rowwise.AS_JSON
     """What makes values of columns."""
-    encoded_anew: bool = False
-    """Whether values were made of columns, because the archive has no original bytes."""
+    made_of: set[str] = field(default_factory=set)
+    """What values were made of, where the archive has no original bytes; see `fidelity.py`."""
 
 
 class PartitionStream:
-    """One partition's records.
+    """The records of one partition.
 
     Args:
         archive: Where its objects are.
@@ -110,6 +112,10 @@ class PartitionStream:
             yield from self._rows(candidate, fetched)
         except CorruptObjectError:
             raise
+        except ValueNotKeptError as error:
+            raise CorruptObjectError(
+                candidate.path, candidate.range, error.message, hint=f"{SOUND}{error.hint}"
+            ) from error
         except TerminalError as error:
             raise corrupt(candidate, error.message) from error
         finally:
@@ -139,9 +145,8 @@ class PartitionStream:
         for number, rows in enumerate(reader.batches(columns)):
             if number % RELEASE_BATCHES == 0:
                 pa.default_memory_pool().release_unused()
-            kind = rowwise.kind_of(rows.schema)
-            bare = kind is rowwise.Kind.FOREIGN and rows.num_columns == 1
-            self._reading.encoded_anew |= kind in {rowwise.Kind.COLUMNS, rowwise.Kind.FOREIGN} and not bare
+            if (made := made_of(rows.schema)) is not None:
+                self._reading.made_of.add(made)
             records = rowwise.restore(rows, candidate.start_offset + check.records, self._reading.encode)
             if keys or headers:
                 count = records.num_rows
@@ -149,7 +154,7 @@ class PartitionStream:
                     records, keys.take(count) if keys else None, headers.take(count) if headers else None
                 )
             check.add(records)
-            low = start.low(candidate.lane) + (start.row if candidate.start_offset == start.offset else 0)
+            low = start.low(candidate.lane) + start.rows_of(candidate.start_offset)
             mask = rowwise.chosen(records, self._selection, low)
             if self._where is not None:
                 told = self._where(rows)
@@ -211,7 +216,7 @@ class Batch:
 
 
 def _read_ahead(batches: Generator[Batch, None, None], idle: Batch) -> Iterator[Batch]:
-    """The same batches, made by a thread of their own; `idle` whenever a second passes without one."""
+    """The same batches, made by their own thread; `idle` whenever a second passes without one."""
     ready: queue.Queue[Batch | BaseException | None] = queue.Queue(AHEAD)
     left = threading.Event()
 

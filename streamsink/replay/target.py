@@ -12,6 +12,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
+from streamsink.consume.clients import make_client
+from streamsink.consume.failures import failure_of
+from streamsink.consume.protocol import Failure
 from streamsink.errors import ConfigError, Problem, StreamsinkError, TerminalError, TransientError
 
 ASK_TIMEOUT_S = 10.0
@@ -22,7 +25,7 @@ ANY_PARTITION = -1
 
 
 class Rule(StrEnum):
-    """How a record gets its partition."""
+    """The way a record gets its partition."""
 
     KEEP = "keep"
     HASH = "hash"
@@ -31,7 +34,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """Which partition of the target the records of a source partition go to."""
+    """The rule by which a source partition's records go to partitions of the target."""
 
     rule: Rule = Rule.KEEP
     pairs: Mapping[int, int] = field(default_factory=dict)
@@ -78,17 +81,25 @@ def parse_partitions(text: str) -> Partitions:
 
 def make_admin(properties: Mapping[str, str]) -> AdminClient:
     """A client that asks for topics."""
-    return AdminClient({**plain_properties(properties), "log_level": 2})
+    return make_client(AdminClient, {**plain_properties(properties), "log_level": 2})
 
 
 def plain_properties(properties: Mapping[str, str]) -> dict[str, str]:
-    """What reaches the brokers, without what only producers know."""
+    """Keep the properties that reach the brokers, and leave out producers' properties."""
     prefixes = ("bootstrap.", "security.", "sasl.", "ssl.", "client.", "socket.", "broker.")
     return {key: value for key, value in properties.items() if key.startswith(prefixes)}
 
 
 def partition_count(admin: AdminClient, topic: str, bootstrap: str) -> int | None:
-    """How many partitions a topic has, None where there is no such topic.
+    """Ask how many partitions a topic has.
+
+    Args:
+        admin: A client of the target's brokers.
+        topic: The topic. Asking for it does not create it.
+        bootstrap: The brokers' addresses, for errors.
+
+    Returns:
+        The number, None where there is no such topic.
 
     Raises:
         TransientError: No broker answers.
@@ -106,6 +117,12 @@ def partition_count(admin: AdminClient, topic: str, bootstrap: str) -> int | Non
 
 def create_topic(admin: AdminClient, topic: str, partitions: int, bootstrap: str) -> None:
     """Make a topic with the brokers' default replication, and wait until it is listed.
+
+    Args:
+        admin: A client of the target's brokers.
+        topic: The topic. One that exists is left as it is.
+        partitions: How many it gets.
+        bootstrap: The brokers' addresses, for errors.
 
     Raises:
         TransientError: It can't be made now.
@@ -126,9 +143,14 @@ def create_topic(admin: AdminClient, topic: str, partitions: int, bootstrap: str
 
 
 def wait_until_visible(admin: AdminClient, topic: str, partitions: Iterable[int]) -> None:
-    """Wait, but not for long, until readers of committed records see what was committed.
+    """Wait until readers of committed records see what was committed, for `VISIBLE_TIMEOUT_S` at most.
 
-    A commit is answered before its markers are written; whoever reads or compares at once would miss the last records.
+    A commit is answered before its markers are written; a reader that compares at once would miss the last records.
+
+    Args:
+        admin: A client of the target's brokers.
+        topic: The target topic.
+        partitions: The partitions to wait for.
     """
     asked = [TopicPartition(topic, partition) for partition in partitions]
     deadline = time.monotonic() + VISIBLE_TIMEOUT_S
@@ -150,40 +172,40 @@ def _ends(admin: AdminClient, asked: list[TopicPartition], level: IsolationLevel
 
 _COMMITTED, _UNCOMMITTED = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
 
-_PERMISSION = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's own codes are named so
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-    }
-)
-_FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001
 _HINTS = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "was it deleted?",
-    KafkaError._UNKNOWN_TOPIC: "was it deleted?",  # noqa: SLF001
-    KafkaError._UNKNOWN_PARTITION: "the topic has too few partitions",  # noqa: SLF001
+    Failure.AWAY: "is the broker up, and reachable from here?",
+    Failure.UNKNOWN_OUTCOME: "is the broker up, and reachable from here?",
+    Failure.BUSY: "try again",
+    Failure.REBALANCING: "try again",
+    Failure.FENCED: "that replay goes on where this one stood; nothing is lost or doubled",
+    Failure.DENIED: "give the client permission, or other credentials (--command-config)",
+    Failure.REJECTED: "the brokers can't take it as it is: look at their limits, and the topic's",
+    Failure.MISSING: "was it deleted?",
+}
+_CODES = {
+    KafkaError._UNKNOWN_PARTITION: "the topic has too few partitions",  # noqa: SLF001 - librdkafka's own codes are so named
     KafkaError.MSG_SIZE_TOO_LARGE: "raise max.message.bytes of the topic",
     KafkaError._MSG_TIMED_OUT: "is the broker up, and has its disk room?",  # noqa: SLF001
     KafkaError.INVALID_TIMESTAMP: "the topic's message.timestamp limits refuse the records' own times",
     KafkaError.INVALID_RECORD: "the topic refuses such records: is it compacted, and they have no keys?",
     KafkaError.POLICY_VIOLATION: "the brokers' policy refuses it",
 }
+"""What more there is to say of some codes."""
 
 
 def explain(error: KafkaException | KafkaError, what: str) -> StreamsinkError:
-    """An error of Kafka's as one of ours, with what to do about it."""
+    """Turn an error of Kafka's into one of ours, with a hint.
+
+    Args:
+        error: Kafka's error.
+        what: What can't be done, as the start of the message.
+
+    Returns:
+        A `TransientError` where it may pass by itself, else a `TerminalError`.
+    """
     cause: KafkaError = error.args[0] if isinstance(error, KafkaException) else error
-    code = cause.code()
-    message = f"{what}: {cause.str()}"
-    if code in _PERMISSION:
-        return TerminalError(message, hint="give the client permission, or other credentials (--command-config)")
-    if code in _FENCED:
-        return TerminalError(message, hint="another replay with this --resume-id has taken over")
-    if code in _HINTS and code != KafkaError._MSG_TIMED_OUT:  # noqa: SLF001
-        return TerminalError(message, hint=_HINTS[code])
-    unreachable = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN}  # noqa: SLF001
-    hint = "is the broker up, and reachable from here?" if code in unreachable else "try again"
-    return TransientError(message, hint=_HINTS.get(code, hint))
+    failure = failure_of(cause)
+    if failure is Failure.FENCED:
+        return TerminalError(f"{what}: another replay with the same resume id has begun", hint=_HINTS[failure])
+    kind = TransientError if failure.may_pass else TerminalError
+    return kind(f"{what}: {cause.str()}", hint=_CODES.get(cause.code(), _HINTS[failure]))

@@ -1,4 +1,4 @@
-"""Several partitions' records together, by the time they were written. Each partition keeps its own order. Pure."""
+"""Merges several partitions' records by time; each partition keeps its order. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Times = npt.NDArray[np.int64]
 
 
 def rising_times(records: pa.RecordBatch) -> Times:
-    """When each record is due: its time, or that of one before it that is later; 0 while none is known."""
+    """Give the times at which records are due: a record's time, or a later one before it; 0 while none is known."""
     known = records.column(1).fill_null(0).to_numpy()
     return np.maximum.accumulate(known) if len(known) else known
 
 
 class _Head:
-    """What a partition gives next."""
+    """The batch that a partition gives next."""
 
     def __init__(self, source: Iterator[Batch]) -> None:
         self._source = source
@@ -38,7 +38,7 @@ class _Head:
 
 
 def by_time(sources: Sequence[Iterator[Batch]]) -> Iterator[Batch]:
-    """All batches, cut so that those of one partition give way to an earlier one of another's."""
+    """Give all batches by time. A batch is cut where another partition has an earlier record."""
     heads = [_Head(source) for source in sources]
     for head in heads:
         yield from _advance(head)

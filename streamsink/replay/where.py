@@ -1,4 +1,4 @@
-"""A SQL predicate over archived rows, by DuckDB. It sees the rows of one batch, and nothing else of this machine."""
+"""Evaluates a SQL predicate over one batch of archived rows, by DuckDB. It can read nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ROW = "streamsink row"
 
 
 def make_where(predicate: str) -> Where:
-    """What says for each row whether the predicate holds.
+    """Make the function that tells for each row whether the predicate holds.
 
     Raises:
         ConfigError: DuckDB isn't installed, or the predicate is no SQL. What is made raises it too, where rows don't

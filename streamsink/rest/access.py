@@ -1,4 +1,4 @@
-"""Who may use REST, and how often: basic auth and a bound on each address's requests. Knows no connector."""
+"""Says who may use REST, and how often: basic auth and a bound on each address's requests. Knows no connector."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import base64
 import binascii
 import hashlib
 import hmac
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamsink.config.flat import FlatMapError, parse_properties
-from streamsink.config.rest_keys import BASIC_AUTH_EXTENSION
+from streamsink.config.keys.rest import BASIC_AUTH_EXTENSION
+from streamsink.config.reading.flat import FlatMapError, parse_properties
 from streamsink.errors import ConfigError, Problem
 from streamsink.rest.errors import error_response
+from streamsink.rest.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,14 +25,13 @@ if TYPE_CHECKING:
 OPEN_PATHS = ("/health", "/health/live", "/health/ready", "/metrics")
 """What probes and Prometheus ask for."""
 
-ADDRESSES_MAX = 10_000
 REQUESTS_PER_SECOND_MAX = 5000
 USERS_KEY, FILE_KEY, EXTENSIONS_KEY = "rest.basic.auth.users", "rest.basic.auth.file", "rest.extension.classes"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may ask, as digests of `user:password`; nobody in it means everybody may."""
+    """The users who may ask, as digests of `user:password`. Without any, everybody may."""
 
     users: frozenset[bytes] = field(default_factory=frozenset, repr=False)
     requests_per_second_max: int = REQUESTS_PER_SECOND_MAX
@@ -94,13 +95,15 @@ class Gate:
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
-        self._spent: dict[str, tuple[float, float]] = {}
+        self._limit = RateLimit(access.requests_per_second_max)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401 or 429."""
         if scope["type"] == "http":
-            if self._too_often(scope):
-                refusal = error_response(429, "Too many requests from this address", {"retry-after": "1"})
+            wait_s = self._limit.ask((scope.get("client") or ("", 0))[0], now_s=time.monotonic())
+            if wait_s:
+                headers = {"retry-after": str(math.ceil(wait_s))}
+                refusal = error_response(429, "Too many requests from this address", headers)
                 await refusal(scope, receive, send)
                 return
             if not self._may(scope):
@@ -122,15 +125,3 @@ class Gate:
             return False
         # Every digest is compared, so that the time says nothing.
         return sum(hmac.compare_digest(shown, known) for known in self._access.users) > 0
-
-    def _too_often(self, scope: Scope) -> bool:
-        """A bucket for each address: a second's worth deep, and filled as fast."""
-        limit = float(self._access.requests_per_second_max)
-        address = (scope.get("client") or ("", 0))[0]
-        now = time.monotonic()
-        left, at = self._spent.get(address, (limit, now))
-        left = min(limit, left + (now - at) * limit)
-        if address not in self._spent and len(self._spent) >= ADDRESSES_MAX:
-            self._spent.clear()
-        self._spent[address] = (max(0.0, left - 1), now)
-        return left < 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -33,7 +33,7 @@ ClusterId = Callable[[], str | None]
 
 @dataclass(frozen=True, slots=True)
 class RestSettings:
-    """What of the worker's configuration REST goes by. `admin` is whether loggers are served beside the rest."""
+    """REST's part of the worker's configuration. `admin` is whether loggers are served beside the rest."""
 
     topic_tracking: bool = True
     topic_reset: bool = True
@@ -49,8 +49,22 @@ def make_app(
     validate: Validate,
     settings: RestSettings | None = None,
     console: Console | None = None,
+    dead: Callable[[], Iterable[str]] = tuple,
 ) -> FastAPI:
-    """The application that answers for `herder`, with a console if wanted."""
+    """Make the application that answers for a herder.
+
+    Args:
+        herder: Answers questions and takes orders.
+        registry: What `/metrics` shows.
+        cluster_id: Asked for `/`.
+        validate: Checks a connector's flat map.
+        settings: Topic tracking, access, and whether loggers are served here; None for the defaults.
+        console: The console at `/ui`; None leaves it out.
+        dead: Why vital threads died, one text for each; asked at each look at the worker's health.
+
+    Returns:
+        The application, without a listener.
+    """
     settings = settings or RestSettings()
     app = _bare_app(settings.access)
     _add_root(app, cluster_id)
@@ -60,7 +74,7 @@ def make_app(
     app.include_router(plugins_router(herder, validate))
     if settings.admin:
         app.include_router(loggers_router(herder))
-    _add_health(app, herder)
+    _add_health(app, herder, dead)
     _add_metrics(app, registry)
     if console is not None:
         install_console(app, herder, console)
@@ -68,7 +82,12 @@ def make_app(
 
 
 def make_admin_app(herder: Herder, access: Access) -> FastAPI:
-    """The application of `admin.listeners`: loggers, and nothing else."""
+    """Make the application of `admin.listeners`: loggers, and nothing else.
+
+    Args:
+        herder: Holds the loggers' levels.
+        access: Who may ask, and how often.
+    """
     app = _bare_app(access)
     app.include_router(loggers_router(herder))
     return app
@@ -114,26 +133,29 @@ def _add_root(app: FastAPI, cluster_id: ClusterId) -> None:
         return {"version": __version__, "commit": COMMIT, "kafka_cluster_id": await run_in_threadpool(cluster_id)}
 
 
-def _add_health(app: FastAPI, herder: Herder) -> None:
+def _add_health(app: FastAPI, herder: Herder, dead: Callable[[], Iterable[str]]) -> None:
     @app.get("/health")
     async def health() -> JSONResponse:
-        """Connect's verdict on the worker itself: healthy, or unhealthy."""
-        verdict = herder.live()
+        """Connect's verdict on the worker: healthy, or unhealthy. `problems`, ours, has its connectors' as well."""
+        verdict = herder.live().also(dead())
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.INTERNAL_SERVER_ERROR
         said = "Worker has completed startup and is ready to handle requests."
         message = said if verdict.ok else "; ".join(verdict.problems)
-        return JSONResponse({"status": "healthy" if verdict.ok else "unhealthy", "message": message}, status)
+        problems = [*verdict.problems, *herder.ready().problems]
+        return JSONResponse(
+            {"status": "healthy" if verdict.ok else "unhealthy", "message": message, "problems": problems}, status
+        )
 
     @app.get("/health/live", responses={503: {"description": "It is not"}})
     async def live() -> JSONResponse:
-        """200 while the worker's loop goes round; 503 means that it should be started again."""
-        verdict = herder.live()
+        """200 while the worker's loop goes round and its threads live; 503 means that it should be started again."""
+        verdict = herder.live().also(dead())
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(shapes.health(verdict, good="live", bad="hanging"), status)
 
     @app.get("/health/ready", responses={503: {"description": "It is not"}})
     async def ready() -> JSONResponse:
-        """200 while every task that should run reports and polls; 503 with the reasons otherwise."""
+        """200 while it takes requests, 503 as it starts or stops. `problems` names connectors that don't run."""
         verdict = herder.ready()
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(shapes.health(verdict, good="ready", bad="not ready"), status)

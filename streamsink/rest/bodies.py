@@ -1,4 +1,4 @@
-"""What clients may send, read strictly: unknown fields and nested values are refused. Knows no connector."""
+"""Reads clients' bodies strictly: unknown fields and nested values are refused. Knows no connector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from streamsink.config.validators import connector_name
+from streamsink.config.keys.validators import connector_name
 from streamsink.errors import BadRequestError
 from streamsink.worker.status import OffsetEntry, TargetState
 
@@ -38,14 +38,14 @@ class CreateConnector(_Strict):
 
 
 class Offset(_Strict):
-    """Where a connector shall stand in one partition; null removes what is kept."""
+    """The offset that a connector gets in one partition; null removes the stored one."""
 
     partition: dict[str, Any] | None = None
     offset: dict[str, Any] | None = None
 
 
 class Offsets(_Strict):
-    """Where a connector shall stand."""
+    """The offsets that a connector gets."""
 
     offsets: Annotated[list[Offset], Field(max_length=OFFSETS_MAX)] | None = None
 
@@ -80,7 +80,14 @@ def patch_of(config: Mapping[str, Scalar | None]) -> dict[str, str | None]:
 
 
 def config_of(config: Mapping[str, Scalar | None], connector: str) -> dict[str, str]:
-    """A whole configuration, with the name it has anyway.
+    """Read a whole configuration, and put the connector's name in.
+
+    Args:
+        config: As the client sent it.
+        connector: The name in the URL. Where the configuration has a name, it must be the same.
+
+    Returns:
+        The flat map, numbers and booleans as texts.
 
     Raises:
         BadRequestError: It has a null, another name, no class, or the connector's name can't be one.
@@ -130,7 +137,14 @@ def _text(value: Scalar) -> str:
 
 
 def clean(text: str, key: str) -> str:
-    """The text, if it can be written down.
+    """Refuse text that can't be stored as UTF-8.
+
+    Args:
+        text: A key or a value, as the client sent it.
+        key: Named in the error.
+
+    Returns:
+        The text as it came.
 
     Raises:
         BadRequestError: It has half of a surrogate pair, or a NUL.

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from streamsink.errors import ForbiddenError, NotFoundError
+from streamsink.errors import ForbiddenError, NotFoundError, RequestTimeoutError
 from streamsink.rest import shapes
 from streamsink.rest.bodies import Config, CreateConnector, Offsets, clean, config_of, patch_of
 from streamsink.rest.strict_json import StrictRoute
 from streamsink.worker.herder import Herder
 from streamsink.worker.status import ConnectorInfo, TargetState
 
+REQUEST_TIMEOUT_S = 90.0
+"""Connect's."""
+LOOK_AGAIN_S = 0.05
+
 BODY = Body(description="The connector's whole configuration")
 
 
 def connectors_router(herder: Herder, *, topic_tracking: bool = True, topic_reset: bool = True) -> APIRouter:
-    """Every endpoint below `/connectors`."""
-    router = APIRouter(route_class=StrictRoute, tags=["connectors"])
+    """Make every endpoint below `/connectors`.
+
+    Args:
+        herder: Answers questions and takes orders.
+        topic_tracking: Whether `/topics` answers; 403 otherwise.
+        topic_reset: Whether `/topics/reset` is allowed.
+    """
+    router = APIRouter(route_class=StrictRoute, tags=["connectors"], dependencies=[Depends(_when_started(herder))])
     _add_reads(router, herder)
     _add_writes(router, herder)
     _add_states(router, herder)
@@ -32,6 +45,19 @@ def connectors_router(herder: Herder, *, topic_tracking: bool = True, topic_rese
     _add_topics(router, herder, topic_tracking=topic_tracking, topic_reset=topic_reset)
     _add_offsets(router, herder)
     return router
+
+
+def _when_started(herder: Herder) -> Callable[[], Awaitable[None]]:
+    """Lets requests wait while the worker doesn't know the connectors yet, as Connect does."""
+
+    async def wait() -> None:
+        deadline_s = time.monotonic() + REQUEST_TIMEOUT_S
+        while starting := herder.starting():
+            if time.monotonic() >= deadline_s:
+                raise RequestTimeoutError(f"Request timed out. {starting}", hint="try again")
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    return wait
 
 
 def _not_found(message: str) -> HTTPException:
@@ -96,8 +122,17 @@ def _add_reads(router: APIRouter, herder: Herder) -> None:
         return shapes.connector_status(status)
 
 
+LEFT_ALONE = "!$&'()*+,;=:@"
+"""Beside letters, digits and `-._~`, what Connect doesn't escape in a path."""
+
+
 def _location(request: Request, connector: str) -> str:
-    return f"{str(request.base_url).rstrip('/')}/connectors/{quote(connector, safe='')}"
+    return f"{str(request.base_url).rstrip('/')}/connectors/{quote(connector, safe=LEFT_ALONE)}"
+
+
+def _just_made(info: ConnectorInfo) -> ConnectorInfo:
+    """A connector as Connect shows it right after it was made: its tasks follow."""
+    return replace(info, task_ids=())
 
 
 def _add_writes(router: APIRouter, herder: Herder) -> None:
@@ -108,7 +143,7 @@ def _add_writes(router: APIRouter, herder: Herder) -> None:
         config = config_of(body.config, name)
         made = herder.create(name, config, body.initial_state or TargetState.RUNNING)
         response.headers["location"] = _location(request, name)
-        return shapes.connector_info(made)
+        return shapes.connector_info(_just_made(made))
 
     @router.put("/connectors/{connector}/config", responses={201: {"description": "Made"}})
     def put_config(
@@ -119,7 +154,7 @@ def _add_writes(router: APIRouter, herder: Herder) -> None:
         if created:
             response.status_code = HTTPStatus.CREATED
             response.headers["location"] = _location(request, connector)
-        return shapes.connector_info(info)
+        return shapes.connector_info(_just_made(info) if created else info)
 
     @router.patch("/connectors/{connector}/config")
     def patch_config(connector: str, config: Annotated[Config, Body()]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""The console at `/ui`: one page and the two answers it asks for. Gives no orders: those go to Connect's REST."""
+"""Serves the console at `/ui`: its page, and the answers that Connect's REST does not have. Gives no orders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import FastAPI, Response
@@ -14,25 +14,33 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from streamsink import __version__
-from streamsink.archive.archive import open_archive
-from streamsink.archive.days import TopicSum, by_day
-from streamsink.archive.listing import list_objects
-from streamsink.config.connector import parse_sink
-from streamsink.config.secrets import HIDDEN, resolve
-from streamsink.errors import ConfigError, Problem, StreamsinkError
+from streamsink.config.keys.store import OPTIONS
+from streamsink.config.reading.connector import parse_sink
+from streamsink.config.secrets import resolve
+from streamsink.config.url_passwords import HIDDEN
+from streamsink.errors import ConfigError, NothingThereError, Problem, StreamsinkError
 from streamsink.observe.snapshot import PartitionSnapshot
+from streamsink.rest.explain import explain
+from streamsink.rest.shapes import config_key, task_status
 from streamsink.worker.herder import Questions
 from streamsink.worker.status import ConnectorInfo, ConnectorStatus, TaskStatus
+
+if TYPE_CHECKING:
+    from streamsink.archive.days import TopicSum
 
 Json = dict[str, Any]
 
 OBJECTS_MAX = 50_000
 """Objects looked at in one archive: more would take longer than somebody waits."""
 
+GAPS_MAX = 20
+"""Gaps of a topic that are shown; the others are counted."""
+
 _PAGE = files("streamsink.rest") / "console_page"
-_FILES = {"": "text/html", "console.js": "text/javascript", "console.css": "text/css"}
+_MEDIA_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src data:; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
@@ -41,24 +49,34 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the console may do. `worker` is the worker's flat map, secrets as references."""
+    """The console's rights. `worker` is the worker's flat map, secrets as references."""
 
     worker: Mapping[str, str]
     writable: bool = False
 
 
 def install(app: FastAPI, herder: Questions, console: Console) -> None:
-    """Serve the page and what it asks for."""
-    page = {name: (_PAGE / (name or "index.html")).read_bytes() for name in _FILES}
+    """Serve the console's page, and the answers that it asks for.
+
+    Args:
+        app: Gets the routes below `/ui`.
+        herder: Asked for connectors and their state. It gets no orders.
+        console: Whether the page may change connectors, and the worker's flat map, with which archives are opened.
+    """
+    page = {each.name: each.read_bytes() for each in _PAGE.iterdir() if each.name.rpartition(".")[2] in _MEDIA_TYPES}
+    answers: Mapping[str, Callable[[], Json]] = {
+        "state": lambda: state(herder, writable=console.writable),
+        "stores": store_options,
+    }
 
     @app.get("/ui", include_in_schema=False)
     @app.get("/ui/{name}", include_in_schema=False)
-    async def show(name: str = "") -> Response:
-        if name == "state":
-            return _json(state(herder, writable=console.writable))
+    async def show(name: str = "index.html") -> Response:
+        if name in answers:
+            return _json(answers[name]())
         if name not in page:
             raise HTTPException(404)
-        return Response(page[name], media_type=_FILES[name], headers=_HEADERS)
+        return Response(page[name], media_type=_MEDIA_TYPES[name.rpartition(".")[2]], headers=_HEADERS)
 
     @app.get("/ui/archive/{connector}", include_in_schema=False)
     async def archive(connector: str) -> Response:
@@ -67,6 +85,8 @@ def install(app: FastAPI, herder: Questions, console: Console) -> None:
             raise HTTPException(404, f"Connector {connector} not found")
         try:
             return _json(await run_in_threadpool(_archive, info, console.worker))
+        except NothingThereError:
+            return _json({"complete": True, "topics": []})
         except StreamsinkError as error:
             return _json({"problem": str(error)})
 
@@ -75,8 +95,21 @@ def _json(body: Json) -> Response:
     return Response(orjson.dumps(body), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
+def store_options() -> Json:
+    """The keys `archive.option.*` of each kind of store, by the scheme of its URLs."""
+    return {scheme: [config_key(key) for key in keys] for scheme, keys in OPTIONS.items()}
+
+
 def state(herder: Questions, *, writable: bool) -> Json:
-    """All connectors with their tasks and what these have measured, as far as this worker runs them."""
+    """Tell all connectors with their tasks, and the figures that this worker has measured.
+
+    Args:
+        herder: Asked once a connector.
+        writable: Whether the page may change connectors.
+
+    Returns:
+        An object for JSON. A connector that is deleted meanwhile is left out.
+    """
     shown = [(herder.info(name), herder.status(name)) for name in herder.connectors()]
     return {
         "worker_id": herder.worker_id,
@@ -94,7 +127,7 @@ def _connector(info: ConnectorInfo, status: ConnectorStatus) -> Json:
         "name": info.name,
         "type": info.type,
         "state": status.state.value,
-        "reason": status.trace.partition("\n")[0],
+        "failure": _failure(status.trace),
         "retrying": "; ".join(task["retrying"] for task in tasks if task["retrying"]),
         "guarantee": next((each.guarantee for each in snapshots if each.guarantee), ""),
         "config": dict(info.config),
@@ -110,12 +143,16 @@ def _task(task: TaskStatus) -> Json:
     snapshot = task.snapshot
     partitions = list(snapshot.partitions.values()) if snapshot else []
     ages = [each.oldest_unstored_s for each in partitions if each.oldest_unstored_s is not None]
+    shape = task_status(task)
     return {
         "id": task.task_id,
         "state": task.state.value,
         "worker_id": task.worker_id,
-        "trace": task.trace,
+        "failure": _failure(task.trace),
         "retrying": task.retrying,
+        "stalled": shape.get("stalled", ""),
+        "warning": shape.get("warning", ""),
+        "progress": shape.get("progress"),
         "restarts_total": task.restarts_total,
         "records_total": snapshot.records_total if snapshot else None,
         "objects_stored_total": snapshot.objects_stored_total if snapshot else None,
@@ -123,6 +160,10 @@ def _task(task: TaskStatus) -> Json:
         "lag": _total(map(_lag, partitions)),
         "oldest_unstored_s": max(ages, default=0.0) if snapshot else None,
     }
+
+
+def _failure(trace: str) -> Json | None:
+    return asdict(explain(trace)) if trace else None
 
 
 def _lag(partition: PartitionSnapshot) -> int | None:
@@ -137,13 +178,18 @@ def _total(numbers: Iterable[int | None]) -> int | None:
 
 
 def _archive(info: ConnectorInfo, worker: Mapping[str, str]) -> Json:
-    """What a sink's archive holds; from the configuration as it is shown, so secrets must be references."""
-    if hidden := [key for key, value in info.config.items() if value == HIDDEN]:
+    """Tell the content of a sink's archive, by the configuration that is shown: its secrets must be references."""
+    if hidden := [key for key, value in info.config.items() if HIDDEN in value]:
         raise ConfigError(
             [Problem(key, "is written out, and is not shown to the console either") for key in hidden],
             hint="write secrets as references (${env:NAME}), and the console can look at the archive",
         )
     config, _ = parse_sink(resolve(dict(info.config)), resolve(worker))
+    # A worker's start need not wait for what reads archives.
+    from streamsink.archive.days import by_day  # noqa: PLC0415
+    from streamsink.archive.listing import list_objects  # noqa: PLC0415
+    from streamsink.archive.open import open_archive  # noqa: PLC0415
+
     archive = open_archive(f"{config.archive_url.rstrip('/')}/{config.naming.topics_dir}", config.archive_options)
     try:
         objects = list(islice(list_objects(archive), OBJECTS_MAX + 1))
@@ -161,10 +207,14 @@ def _topic(topic: TopicSum) -> Json:
         {"day": day, "objects": each.objects, "records": each.records, "bytes": each.size_bytes}
         for day, each in topic.days.items()
     ]
+    gaps = topic.gaps()
+    shown = [{"partition": at, "first": first, "last": last} for at, first, last in islice(gaps, GAPS_MAX)]
     return {
         "objects": topic.objects,
         "records": topic.records,
         "bytes": topic.size_bytes,
         "offsets_missing": topic.offsets_missing,
+        "gaps": shown,
+        "gaps_more": sum(1 for _ in gaps),
         "days": days,
     }

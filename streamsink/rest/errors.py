@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from streamsink.errors import (
     BadRequestError,
     ConfigError,
-    ConflictError,
     ForbiddenError,
+    NameTakenError,
     NotFoundError,
     RebalanceError,
     RequestError,
@@ -38,7 +38,7 @@ BODY_S = 20.0
 
 STATUSES: dict[type[RequestError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
-    ConflictError: HTTPStatus.CONFLICT,
+    NameTakenError: HTTPStatus.CONFLICT,
     RebalanceError: HTTPStatus.CONFLICT,
     BadRequestError: HTTPStatus.BAD_REQUEST,
     ForbiddenError: HTTPStatus.FORBIDDEN,
@@ -75,7 +75,13 @@ _log = structlog.get_logger(__name__)
 
 
 def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Connect's error body under its status."""
+    """Make Connect's error body.
+
+    Args:
+        status: The HTTP status; it is also the body's `error_code`.
+        message: One line for the operator.
+        headers: More headers; None for none.
+    """
     return JSONResponse({"error_code": status, "message": message}, status_code=status, headers=headers)
 
 
@@ -157,7 +163,7 @@ _BODIES = frozenset({"POST", "PUT", "PATCH"})
 
 
 def _refusal(scope: Scope) -> JSONResponse | None:
-    """What is refused for its path or its kind of body, before anything looks at it."""
+    """Find the requests that are refused for their path or kind of body, before anything looks at them."""
     raw = scope.get("raw_path") or scope["path"].encode()
     parts = scope["path"].split("/")
     if _HIDDEN_PARTS.search(raw) or "\\" in scope["path"] or ".." in parts or "." in parts:

@@ -14,7 +14,7 @@ _HINT = "write it as http://HOST:PORT or https://HOST:PORT, several joined by co
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where to listen. An empty host means every interface, as it does for Connect."""
+    """An address to listen on. An empty host means every interface, as it does for Connect."""
 
     host: str
     port: int
@@ -37,7 +37,14 @@ class Listener:
 
 
 def parse_listeners(text: str, key: str = "listeners") -> list[Listener]:
-    """Read `listeners`, or another `key` like it.
+    """Read the URLs of `listeners`.
+
+    Args:
+        text: URLs with commas between them.
+        key: The key to note problems under.
+
+    Returns:
+        Scheme, host and port of each, in order.
 
     Raises:
         ConfigError: An entry is no http or https URL with a port.

@@ -17,12 +17,12 @@ NAME_CHARS_MAX = 500
 
 
 def loggers_router(herder: Herder) -> APIRouter:
-    """Every endpoint below `/admin`."""
+    """Make every endpoint below `/admin`."""
     router = APIRouter(route_class=StrictRoute, tags=["admin"])
 
     @router.get("/admin/loggers")
     async def loggers() -> dict[str, Any]:
-        """Loggers with a level of their own."""
+        """Loggers whose level was set."""
         return {name: _shape(level) for name, level in sorted(herder.loggers().items())}
 
     @router.get("/admin/loggers/{logger}")

@@ -1,4 +1,4 @@
-"""Connect's `/connector-plugins`: what may be plugged in, its keys, and what a configuration of it is worth."""
+"""Connect's `/connector-plugins`: lists plugins and their keys, and validates configurations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query
 from starlette.exceptions import HTTPException
 
-from streamsink.config.plugins import Plugin, PluginType, all_plugins
-from streamsink.config.profiles import find_class
-from streamsink.config.source_keys import find_source
+from streamsink.config.reading.plugins import Plugin, PluginType, all_plugins
+from streamsink.config.vendors.profiles import find_class
+from streamsink.config.vendors.sources import find_source
 from streamsink.errors import BadRequestError
 from streamsink.rest import shapes
 from streamsink.rest.bodies import Config, patch_of
@@ -22,7 +22,13 @@ CONNECTOR_TYPES = frozenset({PluginType.SINK, PluginType.SOURCE})
 
 
 def plugins_router(herder: Herder, validate: Validate) -> APIRouter:
-    """Every endpoint below `/connector-plugins`."""
+    """Make every endpoint below `/connector-plugins`.
+
+    Args:
+        herder: Says which connector classes the worker runs, and has the stored configuration of a connector.
+        validate: Checks a flat map. Where the connector exists, its stored map comes with it, for secrets that were
+            shown masked.
+    """
     router = APIRouter(route_class=StrictRoute, tags=["plugins"])
 
     @router.get("/connector-plugins")
@@ -48,7 +54,9 @@ def plugins_router(herder: Herder, validate: Validate) -> APIRouter:
     @router.put("/connector-plugins/{plugin}/config/validate")
     def validate_config(plugin: str, config: Annotated[Config, Body()]) -> dict[str, Any]:
         """Everything that is wrong with a configuration, and in words what a usable one guarantees."""
-        raw = {key: value for key, value in patch_of(config).items() if value is not None}
+        given = patch_of(config)
+        raw = {key: value for key, value in given.items() if value is not None}
+        nulls = frozenset(given) - frozenset(raw)
         name = raw.get("connector.class", "").strip()
         if not name:
             raise BadRequestError(f"Connector config {sorted(raw)} contains no connector type")
@@ -56,20 +64,31 @@ def plugins_router(herder: Herder, validate: Validate) -> APIRouter:
             raise BadRequestError(f"Included connector type {name} does not match request type {plugin}")
         if not known_class(herder, name):
             raise BadRequestError(unknown_class(herder, name))
-        return shapes.config_report(name, validate(raw))
+        report = validate(raw, herder.stored_config(raw.get("name", "")))
+        return shapes.config_report(name, report.with_nulls(nulls))
 
     return router
 
 
 def known_class(herder: Herder, name: str) -> bool:
-    """Whether the worker runs connectors of this class."""
+    """Tell whether the worker runs connectors of a class.
+
+    Args:
+        herder: Has the classes that `/connector-plugins` lists.
+        name: As `connector.class` has it: another product's name, or a short one, is known too.
+    """
     kind = find_class(name)
     known = name in {each.name for each in herder.plugins()}
     return known or kind is not None or find_source(name) is not None
 
 
 def unknown_class(herder: Herder, name: str) -> str:
-    """Connect's words for a class that nobody knows."""
+    """Say in Connect's words that a class is unknown.
+
+    Args:
+        herder: Has the classes that are named instead.
+        name: The class.
+    """
     available = ", ".join(each.name for each in herder.plugins())
     return (
         f"Failed to find any class that implements Connector and which name matches {name}, available connectors are: "

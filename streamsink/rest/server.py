@@ -1,11 +1,10 @@
-"""Serves an application on bound sockets from a thread of its own. Handles no signals: the worker does."""
+"""Serves an application on bound sockets, from one thread. Handles no signals: the worker does."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
-import threading
 import time
 
 import uvicorn
@@ -13,6 +12,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streamsink.errors import TerminalError
+from streamsink.observe.vital import VitalThread
 
 START_S = 30.0
 GRACE_S = 2
@@ -81,7 +81,12 @@ class RestServer:
         config.load()
         config.ssl = tls
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=(sockets,), name=name, daemon=True)
+        self._thread = VitalThread(lambda: self._serve(sockets), name=name)
+
+    @property
+    def problem(self) -> str:
+        """Why it serves no longer, or ""."""
+        return self._thread.problem
 
     def start(self) -> None:
         """Serve; returns once requests are answered.
@@ -92,7 +97,7 @@ class RestServer:
         self._thread.start()
         deadline = time.monotonic() + START_S
         while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
+            if not self._thread.alive or time.monotonic() > deadline:
                 raise TerminalError("the REST server did not start", hint="its last log lines may tell")
             time.sleep(0.01)
 
@@ -100,3 +105,8 @@ class RestServer:
         """Answer no more; bounded."""
         self._server.should_exit = True
         self._thread.join(GRACE_S + 3)
+
+    def _serve(self, sockets: list[socket.socket]) -> None:
+        self._server.run(sockets)
+        if not self._server.should_exit:
+            raise TerminalError("the REST server ended though nobody asked it to")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from streamsink.config.definition import ConfigKey
+from streamsink.config.keys.definition import ConfigKey
 from streamsink.observe.health import Health
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.worker.status import ConnectorInfo, ConnectorStatus, Plugin, TaskStatus
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def task_status(task: TaskStatus) -> Json:
-    """A task's status; `trace` and our own `retrying` and `progress` only where there is something to say."""
+    """A task's status; where there is something to say, `trace` and our own `retrying`, `stalled`, `warning`."""
     shape: Json = {
         "id": task.task_id,
         "state": task.state.value,
@@ -24,7 +24,8 @@ def task_status(task: TaskStatus) -> Json:
     }
     if task.snapshot is not None:
         shape["progress"] = _progress(task.snapshot)
-    return shape | _said(trace=task.trace, retrying=task.retrying)
+    snapshot = task.snapshot or TaskSnapshot()
+    return shape | _said(trace=task.trace, retrying=task.retrying, stalled=snapshot.stalled, warning=snapshot.warning)
 
 
 def _progress(snapshot: TaskSnapshot) -> Json:
@@ -34,11 +35,15 @@ def _progress(snapshot: TaskSnapshot) -> Json:
     ages_s = [at.oldest_unstored_s for at in partitions if at.oldest_unstored_s is not None]
     committed_ms = snapshot.last_commit_ms
     return {
+        "assigned": snapshot.assigned,
         "partitions": len(snapshot.partitions),
         "records_total": snapshot.records_total,
         "lag_records": sum(max(0, lag) for lag in lags) if lags else None,
         "last_commit_age_ms": None if committed_ms is None else max(0, int(time.time() * 1000) - committed_ms),
         "oldest_unstored_age_ms": round(max(ages_s) * 1000) if ages_s else None,
+        "objects_stored_total": snapshot.objects_stored_total,
+        "open_files": sum(at.open_files for at in partitions),
+        "next_close_ms": None if snapshot.next_close_s is None else round(snapshot.next_close_s * 1000),
         "memory_bytes": snapshot.memory_bytes,
     }
 
@@ -65,18 +70,18 @@ def connector_info(info: ConnectorInfo) -> Json:
 
 
 def tasks(info: ConnectorInfo) -> list[Json]:
-    """Every task with its configuration, which is the connector's."""
+    """Show every task with its configuration, which is the connector's."""
     config = dict(info.config)
     return [{"id": {"connector": info.name, "task": task_id}, "config": config} for task_id in info.task_ids]
 
 
 def plugin(each: Plugin) -> Json:
-    """One connector class."""
+    """Show one connector class."""
     return {"class": each.name, "type": each.type, "version": each.version}
 
 
 def config_key(key: ConfigKey) -> Json:
-    """A key's definition."""
+    """Show a key's definition."""
     return {
         "name": key.name,
         "type": key.type.value,
@@ -103,7 +108,15 @@ def _config_value(report: KeyReport) -> Json:
 
 
 def config_report(name: str, report: ConfigReport) -> Json:
-    """Every key with its definition and its value; ours beside them, `warnings` and what is guaranteed."""
+    """Put a validation into Connect's shape, with warnings and guarantee beside it.
+
+    Args:
+        name: The connector's class.
+        report: Every key with its definition, value and errors.
+
+    Returns:
+        Connect's `ConfigInfos`. `error_count` counts errors, of which a key may have several.
+    """
     return {
         "name": name,
         "error_count": sum(len(each.errors) for each in report.keys),
@@ -115,7 +128,13 @@ def config_report(name: str, report: ConfigReport) -> Json:
 
 
 def health(verdict: Health, *, good: str, bad: str) -> Json:
-    """A verdict with the reasons against it, in the keys of Connect's `/health`."""
+    """Put a verdict into the shape of Connect's `/health`.
+
+    Args:
+        verdict: The verdict with the reasons against it.
+        good: The word for `status` where nothing is wrong.
+        bad: The word for it otherwise.
+    """
     message = "; ".join(verdict.problems) or "all is well"
     return {"status": good if verdict.ok else bad, "message": message, "problems": list(verdict.problems)}
 

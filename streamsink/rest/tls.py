@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from streamsink.config.rest_keys import HTTPS
+from streamsink.config.keys.rest import HTTPS
 from streamsink.errors import ConfigError, Problem
 
 _CLIENT_AUTH = {"none": ssl.CERT_NONE, "requested": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -17,7 +17,7 @@ _HINT = "give PEM: convert a JKS or PKCS12 store with `openssl pkcs12 -in STORE.
 
 
 def make_context(resolved: Mapping[str, str]) -> ssl.SSLContext:
-    """What an HTTPS listener needs, from the worker's flat map with secrets resolved.
+    """Make the TLS context of an HTTPS listener from the worker's flat map, secrets resolved.
 
     Raises:
         ConfigError: There is no certificate or key, or one that can't be used.

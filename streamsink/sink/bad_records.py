@@ -1,26 +1,27 @@
-"""Records that a task leaves out: into the log as Connect's `errors.log.*` say, and to where dead letters go."""
+"""Puts records aside that a task leaves out: into the log, and to the dead letters. Judges no record."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
 from streamsink.config.sink import ErrorHandling
-from streamsink.record import BadRecord
-from streamsink.sink.dead_letters import DeadLetters
+from streamsink.record import BadRecord, TopicPartition
+from streamsink.sink.dead_letters.protocol import DeadLetters
 
 FLUSH_S = 30.0
+"""How long dead letters may take to be safe, before that is said and they are waited for anew."""
 
 log = structlog.get_logger("streamsink.sink")
 
 
 class BadRecords:
-    """What becomes of a task's bad records; their contents are never logged.
+    """A task's bad records, which are logged and sent to dead letters; their contents are never logged.
 
     Args:
-        errors: What is to be logged.
-        dead_letters: Where they go, or None.
+        errors: Says whether bad records are logged.
+        dead_letters: Takes bad records; None where they are dropped.
     """
 
     def __init__(self, errors: ErrorHandling, dead_letters: DeadLetters | None) -> None:
@@ -42,15 +43,20 @@ class BadRecords:
         if self._dead_letters is not None:
             self._dead_letters.send(bad)
 
-    def flush(self) -> None:
-        """Return when each is safe: nothing may be committed past them before.
+    def flush(self, timeout_s: float) -> None:
+        """Return when each is safe: nothing may be committed past them before. Waits no longer than `timeout_s`.
 
         Raises:
             TransientError: Some aren't.
             TerminalError: They are refused.
         """
         if self._dead_letters is not None:
-            self._dead_letters.flush(FLUSH_S)
+            self._dead_letters.flush(timeout_s)
+
+    def forget(self, partitions: Iterable[TopicPartition]) -> None:
+        """These partitions come or go: another member may put the same records aside."""
+        if self._dead_letters is not None:
+            self._dead_letters.forget(partitions)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -1,4 +1,4 @@
-"""Chooses a decoder by topic, where `converters` names some that are not read as the others are. Decodes nothing."""
+"""Chooses the decoder of a slice by its topic, where `converters` names more than one. Decodes nothing."""
 
 from __future__ import annotations
 

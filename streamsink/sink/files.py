@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streamsink.config.sink import Naming
 from streamsink.encode.protocol import EncodedFile, FileWriter, Format
-from streamsink.sink.effects import Append, Close, Open
-from streamsink.sink.events import Measured
+from streamsink.sink.core.effects import Append, Close, Open
+from streamsink.sink.core.events import Measured
 from streamsink.sink.lanes import NO_TIME_MS, LaneRows
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.name import object_name
@@ -27,12 +28,16 @@ class TaskFile:
 
 @dataclass(frozen=True, slots=True)
 class FileOrigin:
-    """What all of a task's objects share: who writes them, under which layout, and how they are named."""
+    """The origin that all objects of a task share: their writer, their layout and their naming.
+
+    `siblings` are the ends of the names of the objects beside them.
+    """
 
     writer: str
     layout: str
     naming: Naming
     name_suffix: str = ""
+    siblings: str = ""
 
 
 class TaskFiles:
@@ -40,11 +45,13 @@ class TaskFiles:
 
     Args:
         format_: The kind of file.
-        origin: What all objects share.
+        origin: The origin that all objects share.
+        by_folder: Another kind, for encoded partitions that have one of their own; their objects have no siblings.
     """
 
-    def __init__(self, format_: Format, origin: FileOrigin) -> None:
+    def __init__(self, format_: Format, origin: FileOrigin, by_folder: Mapping[str, Format] | None = None) -> None:
         self._format = format_
+        self._by_folder = dict(by_folder or {})
         self._origin = origin
         self._files: dict[int, TaskFile] = {}
 
@@ -61,7 +68,7 @@ class TaskFiles:
         if file.writer is None:
             spec = file.spec
             identity = f"{spec.topic_partition}/{spec.lane.key}/{spec.first_offset}"
-            file.writer = self._format.open(rows.schema, identity=identity)
+            file.writer = self._format_of(spec).open(rows.schema, identity=identity)
         file.writer.append(rows)
         times_ms = payload.times_ms[order.start : order.stop]
         times_ms = times_ms[times_ms != NO_TIME_MS]
@@ -72,7 +79,7 @@ class TaskFiles:
         return self._measure(order.file_id, file.writer)
 
     def flush(self, file_id: int) -> Measured | None:
-        """Encode what waits; None where the file is closed or gone."""
+        """Encode a file's waiting rows; None where the file is closed or gone."""
         file = self._files.get(file_id)
         if file is None or file.writer is None:
             return None
@@ -91,11 +98,22 @@ class TaskFiles:
         return Measured(order.file_id, size_bytes, size_bytes + len(encoded.sidecar or b""), 0)
 
     def finished(self, file_id: int) -> tuple[ObjectDescription, EncodedFile]:
-        """A closed file's description and bytes."""
+        """Give a closed file; it stays held.
+
+        Returns:
+            The description and the bytes.
+        """
         file = self._files[file_id]
         assert file.description is not None
         assert file.encoded is not None
         return file.description, file.encoded
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory of all files, added up anew."""
+        files = self._files.values()
+        encoded = sum(len(file.encoded.data) for file in files if file.encoded is not None)
+        return encoded + sum(file.writer.memory_bytes for file in files if file.writer is not None)
 
     def discard(self, file_id: int) -> None:
         """Free a file."""
@@ -103,6 +121,9 @@ class TaskFiles:
 
     def _measure(self, file_id: int, writer: FileWriter) -> Measured:
         return Measured(file_id, writer.size_bytes, writer.memory_bytes, writer.pending_bytes)
+
+    def _format_of(self, spec: Open) -> Format:
+        return self._by_folder.get(spec.lane.encoded_partition, self._format)
 
     def _describe(self, file: TaskFile, order: Close) -> ObjectDescription:
         spec, origin = file.spec, self._origin
@@ -112,7 +133,7 @@ class TaskFiles:
             spec.lane.encoded_partition,
             spec.topic_partition.partition,
             spec.first_offset,
-            self._format.extension,
+            self._format_of(spec).extension,
             suffix=origin.name_suffix,
             folder=spec.lane.topic,
         )
@@ -130,4 +151,5 @@ class TaskFiles:
             layout=origin.layout,
             writer=origin.writer,
             reason=str(order.reason),
+            siblings="" if spec.lane.encoded_partition in self._by_folder else origin.siblings,
         )

@@ -1,4 +1,4 @@
-"""Schemas beside the data: `_streamsink/schemas/<registry>/<id>.json` in the archive's store. Decodes nothing."""
+"""Keeps schemas beside the data: `_streamsink/schemas/<registry>/<id>.json`. Decodes nothing."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class StoreShelf:
         self._store = store
 
     def get(self, name: str) -> bytes | None:
-        """See `SchemaShelf.get`. Raises as `Store.get`."""
+        """See `SchemaShelf.get`."""
         try:
             return self._store.get(f"{FOLDER}/{name}")
         except ObjectMissingError:
             return None
 
     def put(self, name: str, document: bytes) -> None:
-        """See `SchemaShelf.put`. Raises as `Store.create`."""
+        """See `SchemaShelf.put`."""
         with contextlib.suppress(AlreadyExistsError):
             self._store.create(f"{FOLDER}/{name}", document, {})

@@ -1,21 +1,21 @@
-"""What a task has done so far, for its snapshots and its log. Counts and tells; decides nothing."""
+"""Counts what a task does, for its snapshots and its log. Decides nothing."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 
 import structlog
 
+from streamsink.clock import SYSTEM_CLOCK, Clock
 from streamsink.consume.protocol import SliceConsumer
 from streamsink.observe.durations import Durations
 from streamsink.observe.snapshot import PartitionSnapshot, TaskSnapshot
 from streamsink.observe.traces import FileTraces
 from streamsink.record import BadRecord, RawSlice, TopicPartition
-from streamsink.sink import effects as do
-from streamsink.sink import events as on
-from streamsink.sink.machine import SinkMachine
-from streamsink.sink.partition_state import PartitionState
+from streamsink.sink.core import effects as do
+from streamsink.sink.core import events as on
+from streamsink.sink.core.machine import SinkMachine
+from streamsink.sink.core.partition_state import PartitionState
 from streamsink.sink.uploads import StoredObject
 
 log = structlog.get_logger("streamsink.sink")
@@ -25,16 +25,22 @@ class Tally:
     """Totals of one task; they only grow.
 
     Args:
-        guarantee: What the configuration and the store guarantee, in words.
+        guarantee: The guarantee of configuration and store, in words.
         traces: Hear of each file.
+        clock: Tells the time.
     """
 
-    def __init__(self, guarantee: str, traces: FileTraces) -> None:
+    def __init__(self, guarantee: str, traces: FileTraces, clock: Clock = SYSTEM_CLOCK) -> None:
         self.guarantee = guarantee
+        self._clock = clock
         self._traces = traces
         self.assigned = False
         self.troubles: dict[str, str] = {}
-        """What is tried again now: by what failed (broker, registry, store), why."""
+        """The reasons of present retries, by what failed (broker, registry, store)."""
+        self.stalled = ""
+        """Partitions that get nowhere, each with the reason."""
+        self.warnings: dict[str, str] = {}
+        """Warnings for the operator by topic, while the task goes on."""
         self.records_total = 0
         self.bytes_total = 0
         self.bad_records_total = 0
@@ -44,6 +50,7 @@ class Tally:
         self.upload_retries_total = 0
         self.commits_total = 0
         self.last_commit_ms: int | None = None
+        self._committed: dict[TopicPartition, int] = {}
         self.uploads = Durations()
         self.commits = Durations()
         self._commit_began_s: dict[TopicPartition, float] = {}
@@ -51,7 +58,12 @@ class Tally:
         self._failures: Counter[str] = Counter()
 
     def polled(self, raw: RawSlice, bad: tuple[BadRecord, ...]) -> None:
-        """A slice was taken."""
+        """Count a slice.
+
+        Args:
+            raw: The slice as it was polled.
+            bad: Its records that could not be decoded.
+        """
         self.records_total += raw.rows.num_rows
         self.bytes_total += raw.value_bytes
         self.bad_records_total += len(bad)
@@ -72,7 +84,6 @@ class Tally:
 
     def stored(self, outcome: StoredObject) -> None:
         """An upload ended well: our object is stored, or another's was met."""
-        self.troubles.pop("store", None)
         about = outcome.description
         self._traces.stored(outcome.event.file_id, about.topic, _span_attributes(outcome))
         if isinstance(outcome.event, on.Conflict):
@@ -90,27 +101,50 @@ class Tally:
             reason=about.reason,
         )
 
+    def warned(self, topic: str, said: str) -> None:
+        """Take note of a topic that needs an operator's eye.
+
+        Args:
+            topic: The topic's name.
+            said: The warning; empty takes the topic's last one back.
+        """
+        if said and self.warnings.get(topic) != said:
+            log.warning("topic needs a look", topic=topic, reason=said)
+        self.warnings = {**self.warnings, topic: said}
+
     def upload_failed(self) -> None:
         """An upload will be tried again."""
         self.upload_retries_total += 1
         self.failed("store")
 
     def failed(self, what: str, count: int = 1) -> None:
-        """Something went wrong: broker, store, manifest, commit or record."""
+        """Count failures.
+
+        Args:
+            what: The place: `broker`, `store`, `manifest`, `commit` or `record`.
+            count: How many there were; 0 counts nothing.
+        """
         if count:
             self._failures[what] += count
 
     def commit_begins(self, partition: TopicPartition) -> None:
         """The machine orders a commit; it lasts until the group has it, manifest included."""
-        self._commit_began_s[partition] = time.monotonic()
+        self._commit_began_s[partition] = self._clock.monotonic_s()
 
-    def committed(self, partition: TopicPartition) -> None:
-        """A commit was taken."""
+    def committed(self, partition: TopicPartition, offset: int) -> None:
+        """Count a commit. A partition's first only claims it, and only one that moves its offset is progress.
+
+        Args:
+            partition: The partition that the commit was for.
+            offset: The committed offset.
+        """
         began_s = self._commit_began_s.pop(partition, None)
         if began_s is not None:
-            self.commits = self.commits.took(time.monotonic() - began_s)
+            self.commits = self.commits.took(self._clock.monotonic_s() - began_s)
         self.commits_total += 1
-        self.last_commit_ms = int(time.time() * 1000)
+        if offset > self._committed.get(partition, offset):
+            self.last_commit_ms = int(self._clock.wall_s() * 1000)
+        self._committed[partition] = offset
 
     def noticed(self, effect: do.Effect) -> None:
         """Something worth a line in the log."""
@@ -131,8 +165,13 @@ class Tally:
                     layout_before=before,
                 )
             case do.Retrying(what, error, delay_s):
-                self.troubles["store"] = f"{what}: {error}"
-                log.warning("failed, trying again", what=what, error=str(error), delay_s=round(delay_s, 2))
+                self.troubles[what] = f"{what.words}: {error}"
+                log.warning("failed, trying again", what=what.words, error=str(error), delay_s=round(delay_s, 2))
+            case do.Untried(what):
+                self.troubles.pop(what, None)
+            case do.Recovered(what):
+                self.troubles.pop(what, None)
+                log.info("works again", what=what.words)
             case _:
                 raise AssertionError(effect)
 
@@ -141,8 +180,14 @@ class Tally:
         self._traces.close()
 
     def snapshot(self, machine: SinkMachine, consumer: SliceConsumer) -> TaskSnapshot:
-        """Where the task stands."""
+        """Describe where the task stands.
+
+        Args:
+            machine: Has the partitions, their files and their memory.
+            consumer: Has the partitions' ends and the client's statistics.
+        """
         ends = consumer.end_offsets(list(machine.partitions))
+        now_s, close_at_s = self._clock.monotonic_s(), machine.next_close_at_s
         return TaskSnapshot(
             assigned=self.assigned,
             guarantee=self.guarantee,
@@ -163,8 +208,11 @@ class Tally:
             client=consumer.statistics(),
             rotations=dict(self._rotations),
             retrying="; ".join(self.troubles.values()),
+            stalled=self.stalled,
+            warning="; ".join(sorted(filter(None, self.warnings.values()))),
+            next_close_s=None if close_at_s is None else max(0.0, close_at_s - now_s),
             partitions={
-                name: _partition_snapshot(state, ends.get(name), paused=machine.paused)
+                name: _partition_snapshot(state, ends.get(name), paused=machine.paused, now=now_s)
                 for name, state in machine.partitions.items()
                 if state.ledger is not None
             },
@@ -189,16 +237,16 @@ def _span_attributes(outcome: StoredObject) -> dict[str, str | int | bool]:
     }
 
 
-def _partition_snapshot(state: PartitionState, end: int | None, *, paused: bool) -> PartitionSnapshot:
+def _partition_snapshot(state: PartitionState, end: int | None, *, paused: bool, now: float) -> PartitionSnapshot:
     assert state.ledger is not None
-    opened = [file.opened_at_s for lane in state.lanes.values() for file in lane.files()]
+    opened = [file.opened_at_s for lane in state.filing.lanes.values() for file in lane.files()]
     return PartitionSnapshot(
         position=state.ledger.position,
         frontier=state.ledger.frontier,
         committed=state.commits.committed[0] if state.commits.committed else None,
         end=end,
-        open_files=sum(lane.open is not None for lane in state.lanes.values()),
-        waiting_files=sum(len(lane.waiting) for lane in state.lanes.values()),
+        open_files=sum(lane.open is not None for lane in state.filing.lanes.values()),
+        waiting_files=sum(len(lane.waiting) for lane in state.filing.lanes.values()),
         paused=paused,
-        oldest_unstored_s=max(0.0, time.time() - min(opened)) if opened else None,
+        oldest_unstored_s=max(0.0, now - min(opened)) if opened else None,
     )

@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
+from streamsink.clock import SYSTEM_CLOCK, Clock
 from streamsink.config.sink import SinkConfig
-from streamsink.consume.protocol import CommittedOffset, PolledEnd, SliceConsumer
-from streamsink.errors import StreamsinkError, TerminalError, TransientError
-from streamsink.observe.orders import FlushDone, TaskOrders
+from streamsink.consume.protocol import CommittedOffset, PolledEnd, RebalanceListener, SliceConsumer
+from streamsink.errors import ClientLostError, StreamsinkError, TerminalError, TransientError
 from streamsink.observe.points import Point, reached
 from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.observe.task_control import FlushDone, TaskOrders
 from streamsink.record import RawSlice, TopicPartition
-from streamsink.sink import effects as do
-from streamsink.sink import events as on
+from streamsink.sink.archive_guard import ArchiveGuard
+from streamsink.sink.arrivals import Arrivals
 from streamsink.sink.bad_records import BadRecords
-from streamsink.sink.commits import Commits
+from streamsink.sink.committer import Committer
+from streamsink.sink.core import effects as do
+from streamsink.sink.core import events as on
+from streamsink.sink.core.machine import SinkMachine
 from streamsink.sink.files import TaskFiles
-from streamsink.sink.lanes import LaneSorter, cut_slice
-from streamsink.sink.machine import SinkMachine
+from streamsink.sink.flush_orders import FlushOrders
+from streamsink.sink.intake import Intake
+from streamsink.sink.lanes import LaneSorter
 from streamsink.sink.outage import Outage
+from streamsink.sink.seeks import Seeks
+from streamsink.sink.stalls import Stalls
 from streamsink.sink.tally import Tally
-from streamsink.sink.topic_guard import TopicGuard
 from streamsink.sink.uploads import ManifestWritten, Outcome, StoredObject, Uploads
+from streamsink.sink.waits import POLL_S, waits
 
-POLL_S = 0.1
-"""How long a poll may wait for records: also how long an ended upload may wait to be noticed."""
 REPORT_S = 1.0
 BROKER_BACKOFF_S = 1.0
-REGISTRY_BACKOFF_S = 1.0
 
 log = structlog.get_logger("streamsink.sink")
 
-
-class UndecodedError(TransientError):
-    """A slice can't be decoded before a Schema Registry answers; the consumer is set back to it."""
+Report = Callable[[TaskSnapshot], None]
+Connect = Callable[[RebalanceListener], SliceConsumer]
+"""Makes the group member that tells this listener of its partitions."""
 
 
 class SinkTask:
@@ -46,18 +49,21 @@ class SinkTask:
 
     Args:
         config: The task's configuration.
+        connect: Makes the consumer.
         machine: Decides.
         sorter: Decodes and partitions.
         files: Holds and encodes.
         uploads: Stores.
-        bad_records: Puts aside what can't be stored.
+        bad_records: Puts aside records that can't be stored.
         tally: Counts what there is to report.
-        guard: Keeps topics apart that have had one name.
+        guard: Tells which topics may be written.
+        clock: Tells the time and waits.
     """
 
     def __init__(
         self,
         config: SinkConfig,
+        connect: Connect,
         *,
         machine: SinkMachine,
         sorter: LaneSorter,
@@ -65,50 +71,73 @@ class SinkTask:
         uploads: Uploads,
         bad_records: BadRecords,
         tally: Tally,
-        guard: TopicGuard,
+        guard: ArchiveGuard,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.config = config
         self.machine = machine
         self.tally = tally
-        self._guard = guard
-        self._sorter = sorter
+        self.consumer = connect(self)
+        self._config = config
         self._files = files
         self._uploads = uploads
         self._bad_records = bad_records
-        self._consumer: SliceConsumer | None = None
+        self._clock = clock
         self._told: deque[on.Event] = deque()
-        self._commits = Commits(
-            machine=machine, uploads=uploads, bad_records=bad_records, tally=tally, tell=self._told.append
-        )
+        self._seeks = Seeks(self.consumer)
         limit_ms = config.upload_retry_timeout_ms
-        self._broker = Outage("broker", tally, said="nothing can be read, trying again", limit_ms=limit_ms)
-        self._registry = Outage(
-            "registry",
-            tally,
-            said="records can't be decoded now, trying again",
-            limit_ms=limit_ms if config.errors.retry_timeout_ms is None else config.errors.retry_timeout_ms,
-            delay_max_ms=config.errors.retry_delay_max_ms,
+        self._arrivals = Arrivals(guard, tally, clock, limit_ms=limit_ms)
+        self._committer = Committer(
+            self.consumer,
+            machine=machine,
+            uploads=uploads,
+            bad_records=bad_records,
+            tally=tally,
+            clock=clock,
+            tell=self._told.append,
         )
-        self._undecoded: set[TopicPartition] = set()
+        self._intake = Intake(
+            config,
+            consumer=self.consumer,
+            machine=machine,
+            sorter=sorter,
+            bad_records=bad_records,
+            tally=tally,
+            clock=clock,
+            tell=self._tell,
+        )
+        self._stalls = Stalls(
+            self.consumer, machine=machine, tally=tally, clock=clock, timeout_s=config.stall_timeout_ms / 1000
+        )
+        self._flushes = FlushOrders(self.consumer, clock)
+        self._broker = Outage("broker", tally, clock, said="nothing can be read, trying again", limit_ms=limit_ms)
         self._stopping = False
         self._ended: do.Stopped | do.Fail | None = None
         self._orders: TaskOrders | None = None
-        size_bytes = config.rotation.size_bytes
-        self._slice_bytes_max = max(1, size_bytes // 4) if size_bytes is not None else 32 * 1024 * 1024
+        self._report_at_s = 0.0
 
-    @property
-    def consumer(self) -> SliceConsumer:
-        """The group member; set before `run`."""
-        assert self._consumer is not None
-        return self._consumer
-
-    @consumer.setter
-    def consumer(self, consumer: SliceConsumer) -> None:
-        self._consumer = consumer
-        self._commits.consumer = consumer
-
-    def run(self, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
+    def run(self, stop: threading.Event, report: Report) -> None:
         """Archive until `stop` is set and everything is drained.
+
+        Args:
+            stop: Ends the task once it is drained; a `TaskOrders` may ask for flushes as well.
+            report: Called with the task's state every `REPORT_S` seconds, and when it has stopped.
+
+        Raises:
+            TransientError: A restart may help.
+            TerminalError: It may not.
+        """
+        while self.turn(stop, report):
+            pass
+
+    def turn(self, stop: threading.Event, report: Report) -> bool:
+        """Poll once and do what follows from it.
+
+        Args:
+            stop: As `run` takes it.
+            report: As `run` takes it.
+
+        Returns:
+            Whether there is more to do.
 
         Raises:
             TransientError: A restart may help.
@@ -116,42 +145,52 @@ class SinkTask:
         """
         self._orders = stop if isinstance(stop, TaskOrders) else None
         try:
-            self._run(stop, report)
+            self._turn(stop, report)
         except StreamsinkError:
             raise
         except BaseException as error:
             # The machine's and the shell's views may differ now: nothing more is stored or committed.
             self._ended = do.Fail(TerminalError(str(error)))
             raise
+        if self._ended is None:
+            return True
         self._raise_failure()
         reached(Point.DRAINED)
         report(self.tally.snapshot(self.machine, self.consumer))
+        return False
 
-    def _run(self, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
-        report_at_s = 0.0
-        while self._ended is None:
-            if stop.is_set() and not self._stopping:
-                self._order_stop()
-            slices, ends = self._poll()
-            self._drain_told()
-            set_back = self._take_slices(slices)
-            self._flush()
-            for end in ends:
-                if end.topic_partition not in set_back:
-                    self._tell(on.ReachedEnd(end.topic_partition, end.next_offset))
-            self._take_outcomes(self._uploads.outcomes())
-            self._tick()
-            if time.monotonic() >= report_at_s:
-                report_at_s = time.monotonic() + REPORT_S
-                report(self.tally.snapshot(self.machine, self.consumer))
-                self._look_for_topics_made_anew()
+    def _turn(self, stop: threading.Event, report: Report) -> None:
+        if stop.is_set() and not self._stopping:
+            self._order_stop()
+        self._seeks.again()
+        wait = waits(self.machine, self._clock.monotonic_s())
+        slices, ends = self._poll(wait.records_s)
+        self._drain_told()
+        self._arrivals.admit(self.consumer, self._tell)
+        first = bool(slices) and not self.tally.records_total
+        set_back = self._intake.take(slices)
+        self._flush()
+        for end in ends:
+            if end.topic_partition not in set_back:
+                self._tell(on.ReachedEnd(end.topic_partition, end.next_offset))
+        self._take_outcomes(self._uploads.outcomes(wait_s=wait.upload_s))
+        self._tick()
+        if first or self._clock.monotonic_s() >= self._report_at_s:
+            self._report_at_s = self._clock.monotonic_s() + REPORT_S
+            # A clock that was set forward makes a scheduled close due that no deadline tells of.
+            self._tell(on.Tick())
+            self._stalls.look({*self._arrivals.waiting, *self.machine.looking}, self._seeks.seek)
+            report(self.tally.snapshot(self.machine, self.consumer))
+            self._arrivals.look_again(self.machine.partitions)
 
-    def _poll(self) -> tuple[list[RawSlice], list[PolledEnd]]:
+    def _poll(self, timeout_s: float) -> tuple[list[RawSlice], list[PolledEnd]]:
         try:
-            slices, ends = self.consumer.poll(timeout_s=self._poll_timeout_s())
+            slices, ends = self.consumer.poll(timeout_s=timeout_s)
+        except ClientLostError:
+            raise
         except TransientError as error:
             self._broker.met(error)
-            time.sleep(BROKER_BACKOFF_S)
+            self._clock.wait(BROKER_BACKOFF_S)
             return [], []
         if slices or ends or self.machine.partitions:
             self._broker.over()
@@ -159,23 +198,19 @@ class SinkTask:
             self._broker.answered()
         return slices, ends
 
-    def _look_for_topics_made_anew(self) -> None:
-        """A topic's records must not be taken for those of its predecessor: nothing more is stored or committed."""
-        try:
-            self._guard.check_again({partition.topic for partition in self.machine.partitions})
-        except TransientError as error:
-            log.info("topics' ids are not known now", reason=error.message)
-        except TerminalError as error:
-            self._ended = do.Fail(error)
-
     def _flush(self) -> None:
-        for flush_id in self._orders.flushes() if self._orders else ():
+        if self._orders is None:
+            return
+        for flush_id in self._flushes.take(self._orders.flushes()):
+            self._tell(on.FlushOrdered(flush_id))
+        read = self._flushes.waiting and self.tally.assigned and not self._arrivals.waiting and not self.machine.looking
+        for flush_id in self._flushes.due(assigned=read, stopping=self._stopping):
             self._tell(on.Flush(flush_id))
 
     def _order_stop(self) -> None:
         self._stopping = True
         reached(Point.STOPPING)
-        self._tell(on.Stop(time.time() + self.config.drain_timeout_ms / 1000))
+        self._tell(on.Stop(self._clock.monotonic_s() + self._config.drain_timeout_ms / 1000))
 
     def _raise_failure(self) -> None:
         match self._ended:
@@ -189,90 +224,51 @@ class SinkTask:
             case _:
                 log.info("stopped with everything stored and committed")
 
-    def _poll_timeout_s(self) -> float:
-        deadline = self.machine.next_deadline()
-        if deadline is None:
-            return POLL_S
-        return min(POLL_S, max(0.0, deadline - time.time()))
-
     def assigned(self, committed: Mapping[TopicPartition, CommittedOffset]) -> None:
-        """Called inside `poll`: the machine hears of it right after."""
-        self._guard.check({partition.topic for partition in committed})
+        """Take new partitions over, inside `poll`: the machine hears of them once their topics are known."""
         self.tally.assigned = True
-        for partition, at in committed.items():
-            log.info("partition assigned", topic=partition.topic, partition=partition.partition, committed=at.offset)
-            self._told.append(on.Assigned(partition, at.offset, at.metadata))
+        self._bad_records.forget(committed)
+        self._arrivals.assigned(committed, self.consumer)
         reached(Point.ASSIGNED)
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
-        """Called inside `poll` or `close`: returns when these are stored and committed, or the time is up."""
+        """Give partitions back, inside `poll` or `close`: stores and commits their records until the time is up."""
         leaving = tuple(partitions)
-        if self._ended is not None:
-            return
-        self._drain_told()
-        with self._commits.at_once(leaving):
-            self._tell(on.Revoked(leaving, time.time() + self.config.drain_timeout_ms / 1000))
+        self._arrivals.gone(leaving)
+        if self._ended is None:
+            self._drain(leaving)
+        self._bad_records.forget(leaving)
+
+    def _drain(self, leaving: tuple[TopicPartition, ...]) -> None:
+        until_s = self._clock.monotonic_s() + self._config.revoke_timeout_ms / 1000
+        with self._committer.waiting(leaving, until_s):
+            self._drain_told()
+            self._tell(on.Revoked(leaving, until_s))
             while self._ended is None and any(partition in self.machine.partitions for partition in leaving):
-                self._take_outcomes(self._uploads.outcomes(wait_s=POLL_S))
+                left_s = max(0.0, until_s - self._clock.monotonic_s())
+                self._take_outcomes(self._uploads.outcomes(wait_s=min(POLL_S, left_s)))
                 self._tick()
 
     def lost(self, partitions: Iterable[TopicPartition]) -> None:
-        """Called inside `poll`: these are another member's."""
+        """Forget partitions that are another member's already; called inside `poll`."""
+        leaving = tuple(partitions)
+        self._arrivals.gone(leaving)
+        self._bad_records.forget(leaving)
         if self._ended is None:
-            self._tell(on.Lost(tuple(partitions)))
+            self._tell(on.Lost(leaving))
 
     def close(self) -> None:
-        """Let go of the upload threads, of where dead letters go, and of traces."""
-        self._uploads.close()
-        self._bad_records.close()
-        self.tally.close()
-
-    def _take_slices(self, slices: Sequence[RawSlice]) -> set[TopicPartition]:
-        """Take slices in; gives the partitions that are to be read again from where a slice could not be taken."""
-        set_back: set[TopicPartition] = set()
-        for raw in slices:
-            partition = raw.topic_partition
-            if partition in set_back:
-                continue
-            waits = partition in self._undecoded and partition in self.machine.partitions
-            if waits and self._registry.wait_s:
-                self.consumer.seek(partition, raw.start)
-                set_back.add(partition)
-                continue
-            try:
-                self._take(raw)
-                self._undecoded.discard(partition)
-            except UndecodedError as error:
-                set_back.add(partition)
-                self._undecoded.add(partition)
-                self._registry.met(error)
-        self._undecoded.intersection_update(self.machine.partitions)
-        if set_back:
-            time.sleep(min(REGISTRY_BACKOFF_S, self._registry.wait_s))
-        elif slices and not self._undecoded:
-            self._registry.over()
-        return set_back
-
-    def _take(self, raw: RawSlice) -> None:
-        """Decode a slice and tell the machine of it; one that can't be decoded now is left to be read again."""
-        reached(Point.POLLED)
-        if raw.topic_partition not in self.machine.partitions:
-            return
-        for part in cut_slice(raw, self._slice_bytes_max):
-            try:
-                polled, bad = self._sorter.sort(part, now_ms=int(time.time() * 1000))
-            except TransientError as error:
-                self.consumer.seek(part.topic_partition, part.start)
-                raise UndecodedError(error.message, hint=error.hint) from error
-            reached(Point.DECODED)
-            if bad:
-                self._bad_records.put_aside(bad)
-            self.tally.polled(part, bad)
-            self._tell(polled)
+        """Leave the group, storing and committing what is held; let go of threads, of dead letters, of traces."""
+        try:
+            self.consumer.close()
+        finally:
+            self._uploads.close()
+            self._bad_records.close()
+            self.tally.close()
 
     def _tick(self) -> None:
         deadline = self.machine.next_deadline()
-        if deadline is not None and deadline <= time.time():
+        if deadline is not None and deadline <= self._clock.monotonic_s():
             self._tell(on.Tick())
 
     def _tell(self, event: on.Event) -> None:
@@ -280,9 +276,13 @@ class SinkTask:
         self._drain_told()
 
     def _drain_told(self) -> None:
-        """Tell the machine what waits, carry out what it says, and tell it what that measured."""
-        while self._told:
-            self.machine.handle(self._told.popleft(), now=time.time())
+        """Tell the machine the waiting events, carry out its effects, and tell it their measures."""
+        while self._told or self._committer.ready:
+            if not self._told:
+                self._committer.send()
+                continue
+            event = self._told.popleft()
+            self.machine.handle(event, now=self._clock.monotonic_s(), wall_s=self._clock.wall_s())
             for effect in self.machine.effects():
                 self._carry_out(effect)
 
@@ -295,7 +295,7 @@ class SinkTask:
             case do.Append():
                 self._told.append(self._files.append(effect))
                 reached(Point.ROWS_APPENDED)
-            case do.Flush(file_id):
+            case do.EncodeEarly(file_id):
                 measured = self._files.flush(file_id)
                 if measured is not None:
                     self._told.append(measured)
@@ -303,21 +303,26 @@ class SinkTask:
                 self._told.append(self._files.close(effect))
                 self.tally.closed(effect)
                 reached(Point.FILE_CLOSED)
+            case do.Look():
+                self._uploads.look(effect)
             case do.Upload(file_id):
                 self._uploads.upload(file_id, *self._files.finished(file_id))
             case do.Discard(file_id):
                 self._files.discard(file_id)
                 self.tally.discarded(file_id)
             case do.Commit():
-                self._commits.order(effect)
+                self._committer.order(effect)
             case do.Seek(partition, offset):
-                self.consumer.seek(partition, offset)
+                self._seeks.seek(partition, offset)
             case do.Pause(partitions):
                 self.consumer.pause(partitions)
             case do.Resume(partitions):
                 self.consumer.resume(partitions)
+            case do.Rejoin():
+                self.consumer.rejoin()
             case do.Released(partition, clean):
-                self._commits.released(partition)
+                self._committer.released(partition)
+                self._seeks.forget(partition)
                 log.info("partition released", topic=partition.topic, partition=partition.partition, clean=clean)
             case do.Flushed(flush_id, complete):
                 if self._orders is not None:
@@ -331,13 +336,15 @@ class SinkTask:
         for outcome in outcomes:
             match outcome:
                 case StoredObject(met, description, _):
-                    self._commits.stored(description)
+                    self._committer.stored(description)
                     self.tally.stored(outcome)
                     reached(Point.UPLOAD_REPORTED if isinstance(met, on.Uploaded) else Point.ADOPTED)
-                    self._tell(met)
+                    self._told.append(met)
                 case ManifestWritten():
-                    self._commits.manifest_written(outcome)
-                    self._drain_told()
+                    self._committer.manifest_written(outcome)
                 case on.UploadFailed():
                     self.tally.upload_failed()
-                    self._tell(outcome)
+                    self._told.append(outcome)
+                case on.Looked() | on.LookFailed():
+                    self._told.append(outcome)
+        self._drain_told()

@@ -1,13 +1,13 @@
-"""Keeps two topics of one name apart: names follow from offsets, so the second would seem stored. Reads no records."""
+"""Keeps two topics of one name apart, since names follow from offsets; knows which are compacted. Reads no records."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
+from streamsink.clock import SYSTEM_CLOCK, Clock
 from streamsink.errors import AlreadyExistsError, ObjectMissingError, TerminalError
 from streamsink.upload.protocol import Store
 
@@ -15,6 +15,7 @@ ASK_AGAIN_S = 60.0
 """How often to look whether a topic was made anew under a running task."""
 
 AskTopicIds = Callable[[Iterable[str]], Mapping[str, str]]
+AskCompacted = Callable[[Iterable[str]], Mapping[str, bool]]
 
 log = structlog.get_logger("streamsink.sink")
 
@@ -25,24 +26,36 @@ class TopicGuard:
     Args:
         store: The archive's.
         topics_dir: What objects' names begin with.
-        ask: Tells topics' ids; those that brokers have none for are not guarded.
+        ask: Tells topics' ids; a topic without one is not guarded.
+        ask_compacted: Tells whether topics are compacted; those it leaves out are taken for compacted.
+        clock: Tells the time.
     """
 
-    def __init__(self, store: Store, topics_dir: str, ask: AskTopicIds) -> None:
+    def __init__(
+        self,
+        store: Store,
+        topics_dir: str,
+        ask: AskTopicIds,
+        ask_compacted: AskCompacted,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._clock = clock
         self._store = store
         self._folder = f"_streamsink/topic/{topics_dir.strip('/') or '.root'}"
         self._ask = ask
+        self._ask_compacted = ask_compacted
+        self._unknown: set[str] = set()
         self._known: dict[str, str] = {}
         self._ask_at_s = 0.0
 
     def check(self, topics: Iterable[str]) -> None:
-        """Make sure that these topics are those the archive holds.
+        """Make sure that these topics are those the archive holds. Asks brokers and store: not within a callback.
 
         Raises:
             TransientError: Brokers or store don't answer.
             TerminalError: One is not; nothing of it must be stored here.
         """
-        self._ask_at_s = time.monotonic() + ASK_AGAIN_S
+        self._ask_at_s = self._clock.monotonic_s() + ASK_AGAIN_S
         for topic, topic_id in self._ask(topics).items():
             archived = self._known.get(topic) or self._archived(topic, topic_id)
             if archived != topic_id:
@@ -54,15 +67,34 @@ class TopicGuard:
             self._known[topic] = topic_id
 
     def check_again(self, topics: Iterable[str]) -> None:
-        """As `check`, if that was a while ago."""
-        if time.monotonic() >= self._ask_at_s:
+        """Check again, as `check` does, if the last check was a while ago."""
+        if self._clock.monotonic_s() >= self._ask_at_s:
             self.check(topics)
+
+    def compacted(self, topics: Iterable[str]) -> set[str]:
+        """The topics among these that are compacted, or may be. Asks brokers, so never call it in a callback.
+
+        Raises:
+            TransientError: Brokers don't answer.
+        """
+        names = set(topics)
+        told = self._ask_compacted(names)
+        unknown = names - told.keys()
+        for topic in sorted(unknown - self._unknown):
+            log.warning(
+                "brokers don't tell whether the topic is compacted: its objects are listed at each start that follows "
+                "no clean stop",
+                topic=topic,
+                hint="allow DescribeConfigs on the topic to have this done for compacted topics alone",
+            )
+        self._unknown |= unknown
+        return unknown | {topic for topic in names & told.keys() if told[topic]}
 
     def _name(self, topic: str) -> str:
         return f"{self._folder}/{topic}.json"
 
     def _archived(self, topic: str, topic_id: str) -> str:
-        """The id the archive has for a topic: what is noted, else, from now on, this one."""
+        """The id that the archive has noted for a topic; where it has none, this one is noted."""
         name = self._name(topic)
         try:
             return _read(self._store.get(name))

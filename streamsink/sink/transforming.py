@@ -7,25 +7,28 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from streamsink.config.reading.transforms import mentioned_fields
 from streamsink.config.sink import ArchiveValue, Converter, NullValues, SinkConfig
-from streamsink.config.transforms import mentioned_fields
+from streamsink.decode.column_history import ColumnShelf
 from streamsink.decode.decoder import make_decoder
-from streamsink.decode.keys import KeyDecoder
+from streamsink.decode.lines.decoder import LineDecoder
 from streamsink.decode.protocol import Decoder
-from streamsink.decode.registry import SchemaRegistry, SchemaShelf
-from streamsink.decode.registry_keys import RegistryKeys
-from streamsink.decode.registry_values import RegistryValues
+from streamsink.decode.record_keys import KeyDecoder
+from streamsink.decode.registry.client import SchemaRegistry, SchemaShelf
+from streamsink.decode.registry.record_keys import RegistryKeys
+from streamsink.decode.registry.values import RegistryValues
 from streamsink.errors import DecodeError
 from streamsink.record import DecodedSlice, RawSlice
 from streamsink.sink.by_topic import DecoderByTopic
-from streamsink.transform.keys import key_writer
+from streamsink.sink.column_fitting import FittingDecoder
 from streamsink.transform.make import make_chain
+from streamsink.transform.record_keys import key_writer
 from streamsink.transform.rows import Datum
 from streamsink.transform.stage import KeyReader, StagePlan, TransformStage
 
 _HINT = "errors.tolerance=all skips such records, errors.deadletterqueue.topic.name keeps them"
 _WHOLE = frozenset({Converter.BYTES, Converter.STRING})
-_WITHOUT_SCHEMA = frozenset({*_WHOLE, Converter.JSON})
+_WITHOUT_SCHEMA = frozenset({*_WHOLE, Converter.JSON, Converter.BSON})
 
 
 class TransformingDecoder:
@@ -49,18 +52,34 @@ class TransformingDecoder:
         return transformed
 
 
-def with_transforms(config: SinkConfig, shelf: SchemaShelf | None = None) -> Decoder:
+def with_transforms(
+    config: SinkConfig, shelf: SchemaShelf | None = None, columns: ColumnShelf | None = None
+) -> Decoder:
     """The decoder a configuration asks for, and its transforms if it has any.
+
+    Args:
+        config: The task's configuration.
+        shelf: Where a registry's schemas are kept beside the archive.
+        columns: Where topics' column sets are kept; None where rows go into no archive, or into another product's form.
 
     Raises:
         ConfigError: `value.schema` is no Connect struct schema.
         TerminalError: A user's transform is not installed any more.
     """
     if config.by_topic:
-        rules = [(pattern, with_transforms(rule, shelf)) for pattern, rule in config.by_topic]
-        return DecoderByTopic(rules, with_transforms(replace(config, by_topic=()), shelf))
+        rules = [(pattern, with_transforms(rule, shelf, columns)) for pattern, rule in config.by_topic]
+        return DecoderByTopic(rules, with_transforms(replace(config, by_topic=()), shelf, columns))
+    if config.lines is not None:
+        # A line is JSON without a schema, whatever its value was.
+        plain = replace(config, lines=None, value_converter=Converter.JSON, schemas_enable=False)
+        decoder = with_transforms(plain, shelf)
+        tolerant = config.errors.tolerate_all
+        return LineDecoder(decoder, config.value_converter, config.lines, tolerant=tolerant)
+    if columns is not None and _widens(config):
+        decoder = with_transforms(config, shelf)
+        return FittingDecoder(decoder, columns, config.value_columns_max, renames=_renames(config))
     if not config.transforms:
-        return make_decoder(config, shelf=shelf)
+        return make_decoder(config, shelf=shelf, columns=columns)
     touched = frozenset[str]().union(*(one.reads | one.writes for one in config.transforms))
     reads_value = "value" in touched or config.archive_value is not ArchiveValue.RAW
     inner = replace(config, archive_envelope=False, null_values=NullValues.WRITE)
@@ -79,9 +98,23 @@ def with_transforms(config: SinkConfig, shelf: SchemaShelf | None = None) -> Dec
         read_keys=_key_reader(config, shelf) if "key" in touched else None,
         write_keys=key_writer(as_json=as_json, with_schema=config.key_schemas_enable) if rekeys else None,
     )
-    decoder = make_decoder(inner, always=mentioned_fields(config.transforms), shelf=shelf)
+    keeps_bytes = config.archive_value is ArchiveValue.BOTH
+    decoder = make_decoder(inner, always=mentioned_fields(config.transforms), shelf=shelf, keeps_bytes=keeps_bytes)
     stage = TransformStage(plan, make_chain(config.transforms))
     return TransformingDecoder(decoder, stage, tolerant=config.errors.tolerate_all)
+
+
+def _widens(config: SinkConfig) -> bool:
+    """Whether the columns that a decoder makes follow from the records it has seen, and not from the column set."""
+    if config.archive_value is ArchiveValue.RAW or config.value_registry is not None:
+        return False
+    return bool(config.transforms) or config.schemas_enable or config.value_converter is Converter.PLUGIN
+
+
+def _renames(config: SinkConfig) -> bool:
+    """Whether transforms make one archive topic of each source topic, whatever its records say."""
+    routers = [one for one in config.transforms if "topic" in one.writes]
+    return bool(routers) and all(one.kind == "RegexRouter" and one.predicate is None for one in routers)
 
 
 def _key_reader(config: SinkConfig, shelf: SchemaShelf | None) -> KeyReader:

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from streamsink.testing.laws import LawBrokenError
+from streamsink.testing.broken import LawBrokenError
 from streamsink.testing.simulate import simulate
 
 

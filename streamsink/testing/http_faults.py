@@ -16,6 +16,7 @@ import random
 import re
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -33,7 +34,7 @@ _ENTRY = re.compile(rb"<((?:\w+:)?(?:Contents|Blob|response))[ >].*?</\1>", re.D
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one request: whether it is `forwarded` at all, then an answer of ours, or none (status 0)."""
+    """The fate of one request: whether it is `forwarded` at all, then an answer of ours, or none (status 0)."""
 
     status: int = 0
     code: str = ""
@@ -92,7 +93,7 @@ class FaultProxy:
         self._lock = threading.Lock()
         self._random = random.Random(0)  # noqa: S311 - repeatable, not secret
         self._share, self._rain = 0.0, RAIN
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -114,11 +115,22 @@ class FaultProxy:
         return Counter(one.fault for one in self.requests if one.fault is not None)
 
     def fail(self, method: str, *faults: Fault) -> None:
-        """Let the next requests of this method fail so, in this order."""
+        """Let the next requests of a method fail.
+
+        Args:
+            method: The HTTP method.
+            *faults: One for each of those requests, in order, behind faults that were ordered before.
+        """
         self.faults.setdefault(method, deque()).extend(faults)
 
     def rain(self, share: float, *, seed: int, faults: Mapping[str, Sequence[Fault]] = RAIN) -> None:
-        """Let this share of all further requests fail, each in one of its method's ways; 0 ends it."""
+        """Let a share of all further requests fail, each in one of its method's ways.
+
+        Args:
+            share: From 0 to 1; 0 ends it.
+            seed: Decides which requests fail, and how.
+            faults: The ways by HTTP method. Other methods fail in the ways of `ANY`.
+        """
         with self._lock:
             self._share, self._rain = share, faults
             self._random = random.Random(seed)  # noqa: S311
@@ -130,7 +142,7 @@ class FaultProxy:
         self._thread.join(10)
 
     def next_fault(self, method: str) -> Fault | None:
-        """What the next request of this method suffers."""
+        """Take the fault of a method's next request."""
         waiting = self.faults.get(method)
         with self._lock:
             if waiting:
@@ -140,7 +152,20 @@ class FaultProxy:
         return None
 
     def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Ask the server behind."""
+        """Ask the server behind the proxy.
+
+        Args:
+            method: The HTTP method.
+            path: Path and query, as the client sent them.
+            headers: The client's headers, Host included.
+            body: The whole body; empty for none.
+
+        Returns:
+            The server's answer, without headers that only concern one connection.
+
+        Raises:
+            OSError: The server can't be reached, or says nothing within `TIMEOUT_S`.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self._target, timeout=TIMEOUT_S)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -154,9 +179,18 @@ class FaultProxy:
             connection.close()
 
 
+class _Server(ThreadingHTTPServer):
+    """Clients that die in the middle of an answer are what storms are about."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say something only of what is no lost connection."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server behind said."""
+    """The answer of the server behind."""
 
     status: int
     headers: Mapping[str, str]
@@ -227,6 +261,10 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:  # noqa: C901 -
                     self.connection.shutdown(socket.SHUT_RDWR)
 
         def log_message(self, format: str, *_: Any) -> None:  # noqa: A002 - the base class's name
-            """Say nothing."""
+            """Say nothing.
+
+            Args:
+                format: What the base class would write to stderr.
+            """
 
     return Handler

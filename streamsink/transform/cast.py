@@ -55,7 +55,10 @@ class Cast:
 
 
 def read_spec(spec: str) -> tuple[str, dict[str, str]]:
-    """The type of the whole value, "" if fields are cast, and each field's type.
+    """Read the types to cast to.
+
+    Returns:
+        The type of the whole value, "" where fields are cast, and each field's type.
 
     Raises:
         ValueError: The spec is none of Connect's.
@@ -80,7 +83,16 @@ def read_spec(spec: str) -> tuple[str, dict[str, str]]:
 
 
 def cast(array: pa.Array, target: str, *, declared: bool, text: bool) -> pa.Array:  # noqa: PLR0911 - one case a type
-    """Values of any type as `target`.
+    """Convert values to another type, as Java converts them.
+
+    Args:
+        array: Values of any type, one a row.
+        target: A key of `TYPES`, such as `int32` or `string`.
+        declared: Whether the values came with a schema. Without one, whole doubles are written as integers.
+        text: Whether the strings in `array` are JSON texts.
+
+    Returns:
+        One value a row of the target's type, null where it was null.
 
     Raises:
         TransformError: For the rows whose values can't be had so.

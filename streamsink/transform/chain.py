@@ -11,7 +11,7 @@ import pyarrow as pa
 from streamsink.errors import StreamsinkError, TransformError, TransientError
 from streamsink.transform.protocol import Predicate, Transform
 from streamsink.transform.rows import Rows, mask_of
-from streamsink.transform.unite import together
+from streamsink.transform.type_union import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,15 @@ class TransformChain:
         self._steps = tuple(steps)
 
     def apply(self, rows: Rows) -> tuple[list[Rows], list[Failure]]:
-        """The rows that come through, in parts of one type each, and those that a step failed on.
+        """Take rows through the chain.
 
         A predicate may leave rows of several types; each goes on as if it were alone.
 
+        Returns:
+            The rows that come through, in parts of one type each, and the rows that a step failed on.
+
         Raises:
-            TransientError: A transform of a user's own says that it may work later.
+            TransientError: A plugin says that it may work later.
         """
         failures: list[Failure] = []
         parts = [rows] if len(rows) else []
@@ -75,7 +78,7 @@ def _stepped(step: Step, rows: Rows, failures: list[Failure]) -> list[Rows]:
 
 
 def _tried(step: Step, rows: Rows, failures: list[Failure]) -> list[Rows]:
-    """The rows transformed, in parts; those that fail alone go to `failures`."""
+    """Transform rows, in parts. Rows that fail alone go to `failures`."""
     try:
         return [_checked(step, rows, step.transform.apply(rows))]
     except TransientError:
@@ -104,7 +107,7 @@ def _without(step: Step, rows: Rows, wrong: dict[int, str], failures: list[Failu
 
 
 def _checked(step: Step, before: Rows, after: Rows) -> Rows:
-    """What the transform gave, if it kept to the protocol: some of the rows, in their order."""
+    """Check that a transform kept to the protocol: it gave some of the rows, in their order."""
     same_columns = len(after.value.array) == len(after.key.array) == len(after.headers) == len(after.offsets)
     positions = np.searchsorted(np.asarray(before.offsets), np.asarray(after.offsets))
     known = len(after) <= len(before) and bool(

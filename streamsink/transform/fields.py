@@ -115,7 +115,7 @@ class ExtractField:
         return rows.with_datum(Datum(found.array, declared=datum.declared, text=found.text), key=self._key)
 
     def _found(self, datum: Datum) -> Member | None:
-        """What the path leads to, None where it leads nowhere."""
+        """Find the datum at the end of a path, None where the path leads nowhere."""
         member: Member | None = None
         for number, step in enumerate(self._steps):
             if datum.text:

@@ -73,7 +73,11 @@ class HeaderFrom:
 
 
 def opened(headers: pa.ListArray) -> tuple[np.ndarray, pa.StructArray]:
-    """How many headers each row has, and all of them."""
+    """Take the rows' lists of headers apart.
+
+    Returns:
+        How many headers each row has, and the headers of all rows, one after the other.
+    """
     return np.asarray(headers.value_lengths().fill_null(0)), headers.flatten()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from streamsink.config.plugins import PluginType, find_plugin
+from streamsink.config.keys.transform import TRANSFORM_PACKAGE
+from streamsink.config.reading.plugins import PluginType, find_plugin
 from streamsink.config.sink import PredicateSpec, TransformSpec
-from streamsink.config.transform_keys import TRANSFORM_PACKAGE
 from streamsink.errors import TerminalError
 from streamsink.transform import cast, fields, headers, mask, predicates, routers, times
 from streamsink.transform.chain import Step, TransformChain
@@ -44,16 +44,16 @@ def make_chain(specs: tuple[TransformSpec, ...]) -> TransformChain:
     """The chain of a connector's transforms.
 
     Raises:
-        TerminalError: A user's class is not there any more.
+        TerminalError: A plugin is not installed any more.
     """
     return TransformChain([make_step(spec) for spec in specs])
 
 
 def make_step(spec: TransformSpec) -> Step:
-    """One step.
+    """Make one step of the chain.
 
     Raises:
-        TerminalError: A user's class is not there any more.
+        TerminalError: A plugin is not installed any more.
     """
     transform: Transform
     side = f"${spec.side.capitalize()}" if spec.side else ""

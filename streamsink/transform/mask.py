@@ -1,4 +1,4 @@
-"""MaskField: the null value of a field's type, or a replacement, in place of what it holds. Pure."""
+"""MaskField: puts the null value of a field's type, or a replacement, in place of its value. Pure."""
 
 from __future__ import annotations
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 
 def field_path(text: str, version: str) -> tuple[str, ...]:
-    """The names that lead to a field.
+    """Split the name of a field into the names that lead to it.
+
+    Args:
+        text: The name as configured.
+        version: `field.syntax.version`, V1 or V2 in any case. In V1 a dot is part of the name.
+
+    Returns:
+        One name a level, the outermost first.
 
     Raises:
         ValueError: A backtick has no partner.

@@ -1,4 +1,4 @@
-"""What transforms ask of their rows and settings, and how they say that it isn't so. Pure."""
+"""Checks that transforms make of their rows and settings, and the errors where one fails. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,33 @@ import pyarrow as pa
 
 from streamsink.errors import TransformError
 from streamsink.transform.rows import Datum, Mask, Member, mask_of, struct_of
-from streamsink.transform.unite import concatenated
+from streamsink.transform.type_union import concatenated
 
 Settings = Mapping[str, str]
 
 
 def items(settings: Settings, key: str) -> list[str]:
-    """A list, as Connect splits it."""
+    """Read a list, as Connect splits it.
+
+    Args:
+        settings: The transform's settings.
+        key: Its key. A missing one is an empty list.
+
+    Returns:
+        The items without spaces around them, without empty ones.
+    """
     return [item.strip() for item in settings.get(key, "").split(",") if item.strip()]
 
 
 def pairs(settings: Settings, key: str) -> dict[str, str]:
-    """A list of `left:right`.
+    """Read a list of `left:right`.
+
+    Args:
+        settings: The transform's settings.
+        key: Its key. A missing one gives no pairs.
+
+    Returns:
+        Right by left. The last one holds where a left comes twice.
 
     Raises:
         ValueError: An item is none.
@@ -36,7 +51,11 @@ def pairs(settings: Settings, key: str) -> dict[str, str]:
 
 
 def refuse(mask: Mask, message: str) -> None:
-    """Refuse the rows marked, if any is.
+    """Refuse the marked rows, if there are any.
+
+    Args:
+        mask: One flag for each row.
+        message: What is wrong with each of them.
 
     Raises:
         TransformError: Naming them.
@@ -46,7 +65,15 @@ def refuse(mask: Mask, message: str) -> None:
 
 
 def all_struct(datum: Datum, purpose: str, *, nulls: bool) -> Datum:
-    """A datum whose values have fields; null ones too if `nulls`. One of nothing but nulls becomes one without fields.
+    """Make sure that all values have fields. A datum of nothing but nulls becomes one without fields.
+
+    Args:
+        datum: The keys or values, one a row.
+        purpose: What the transform does, for the error: "only structs can be had for PURPOSE".
+        nulls: Whether null values are let through.
+
+    Returns:
+        The same datum, or one of structs without fields where all values are null.
 
     Raises:
         TransformError: For the rows that are otherwise.
@@ -62,17 +89,20 @@ def all_struct(datum: Datum, purpose: str, *, nulls: bool) -> Datum:
 
 
 def told(datum: Datum) -> str:
-    """What kind of value it is, for messages."""
+    """Name the kind of a value, for messages."""
     return "JSON of several types" if datum.text else str(datum.array.type)
 
 
 def mapped(array: pa.Array, change: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
-    """Each distinct value changed by a function, null staying null; for what Arrow has no kernel.
+    """Change each distinct value by a function, for which Arrow has no kernel. Null stays null.
 
     Args:
         array: Of no nested type.
         change: Raises ValueError for what it can't take.
         kind: Of the results.
+
+    Returns:
+        One result a row.
 
     Raises:
         TransformError: For the rows whose values it couldn't.
@@ -96,7 +126,15 @@ def mapped(array: pa.Array, change: Callable[[Any], Any], kind: pa.DataType) -> 
 
 
 def coalesced(first: Member | None, then: Member) -> Member:
-    """What a field becomes that is put where one of its name may be: per record, whichever it has, the later first."""
+    """Put a field where another of its name may be. Of each record the later one holds, else the first.
+
+    Args:
+        first: The field that is there; None for none.
+        then: The field that is put there, as many rows.
+
+    Returns:
+        The later field, its nulls filled from the first. The type holds both.
+    """
     if first is None or not then.array.null_count:
         return then
     both = concatenated([first, then])

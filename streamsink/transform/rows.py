@@ -38,7 +38,15 @@ class Datum:
         return bool(pa.types.is_struct(self.array.type))
 
     def of(self, array: pa.Array, *, text: bool = False) -> Datum:
-        """Other values in place of these."""
+        """Put other values in place of these.
+
+        Args:
+            array: As many values as there are rows.
+            text: Whether its strings are JSON texts.
+
+        Returns:
+            A copy with name, version and `declared` as they were.
+        """
         return replace(self, array=array, text=text)
 
     def fields(self) -> dict[str, Member]:
@@ -124,7 +132,15 @@ class Rows:
         return self.key if key else self.value
 
     def with_datum(self, datum: Datum, *, key: bool) -> Rows:
-        """Other keys or values."""
+        """Put other keys or values in place of these.
+
+        Args:
+            datum: As many as there are rows.
+            key: Whether they are keys. All rows then count as `rekeyed`.
+
+        Returns:
+            A copy.
+        """
         if key:
             return replace(self, key=datum, rekeyed=np.ones(len(self), bool))
         return replace(self, value=datum)
@@ -137,12 +153,27 @@ def is_text(field: pa.Field) -> bool:
 
 
 def field_of(name: str, kind: pa.DataType, *, text: bool = False) -> pa.Field:
-    """A nullable field, marked if it holds JSON texts."""
+    """Make a nullable field.
+
+    Args:
+        name: The field's name.
+        kind: Its Arrow type.
+        text: Whether its strings are JSON texts; the field's metadata then says so.
+    """
     return pa.field(name, kind, metadata=JSON_TEXT_METADATA if text else None)
 
 
 def struct_of(members: dict[str, Member], rows: int, nulls: pa.BooleanArray | None) -> pa.StructArray:
-    """A struct array, of no fields too."""
+    """Make a struct array, which may have no fields.
+
+    Args:
+        members: Fields and values by name, each of `rows` values.
+        rows: Rows. It is needed where there are no members.
+        nulls: Set where a struct is null; None for nowhere.
+
+    Returns:
+        One struct a row.
+    """
     if members:
         arrays = [member.array for member in members.values()]
         return pa.StructArray.from_arrays(arrays, fields=[member.field for member in members.values()], mask=nulls)
@@ -151,7 +182,15 @@ def struct_of(members: dict[str, Member], rows: int, nulls: pa.BooleanArray | No
 
 
 def one_topic(topic: str, rows: int) -> pa.DictionaryArray:
-    """The same topic for all rows."""
+    """Repeat one topic for all rows.
+
+    Args:
+        topic: A Kafka topic's name.
+        rows: How many rows.
+
+    Returns:
+        Dictionary-encoded strings, int32 codes.
+    """
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([topic], pa.string()))
 
 

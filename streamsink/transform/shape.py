@@ -1,4 +1,4 @@
-"""The columns that a topic's transformed values have so far; they only ever widen, so that files close seldom.
+"""Keeps the columns that a topic's transformed values have so far; they only widen, so that files close seldom.
 
 Rows that a predicate passes over lack what others get: without this, each such slice would begin a new file.
 """
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streamsink.record import ENVELOPE
 from streamsink.transform.rows import Datum, Member, field_of
-from streamsink.transform.unite import InexactError, fitted, united
+from streamsink.transform.type_union import InexactError, fitted, united
 
 VALUE = "value"
 """The column of a value that has no fields."""
@@ -24,7 +24,7 @@ class OutputShape:
         self._fields: dict[str, pa.Field] = {}
 
     def columns(self, data: Sequence[Datum]) -> dict[str, Member]:
-        """All data's values, one after the other, as columns of the shape, which widens where they need it."""
+        """Make columns of all data's values, one after the other. The shape widens where they need it."""
         parts = [(columns_of(datum), len(datum.array)) for datum in data]
         for members, _ in parts:
             for name, member in members.items():

@@ -12,9 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamsink.config.sink import ArchiveValue, NullValues
-from streamsink.record import ENVELOPE, ENVELOPE_FIELDS, BadRecord, DecodedSlice, RawSlice
+from streamsink.record import (
+    ENVELOPE,
+    ENVELOPE_FIELDS,
+    ENVELOPE_TOMBSTONE,
+    ENVELOPE_VALUE,
+    BadRecord,
+    DecodedSlice,
+    RawSlice,
+)
 from streamsink.transform.chain import Failure, TransformChain
-from streamsink.transform.keys import KeyWriter
+from streamsink.transform.record_keys import KeyWriter
 from streamsink.transform.rows import Datum, Member, Rows, mask_of, one_topic, struct_of
 from streamsink.transform.shape import OutputShape
 
@@ -31,7 +39,7 @@ KeyReader = Callable[[str, pa.Array], tuple[Datum, dict[int, str]]]
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """What the stage has to do.
+    """The work of the stage.
 
     Args:
         archive_value: What values become.
@@ -65,11 +73,14 @@ class TransformStage:
         self._shapes: dict[tuple[str, str], OutputShape] = {}
 
     def apply(self, raw: RawSlice, decoded: DecodedSlice) -> DecodedSlice:
-        """The slice transformed.
+        """Take a slice through the chain, and give it the topic's columns.
 
         Args:
             raw: As it was read.
             decoded: Values' columns alone, without the envelope.
+
+        Returns:
+            The rows that are left, in offset order, and the records that could not be transformed beside them.
         """
         if not len(decoded.offsets):
             return decoded
@@ -161,7 +172,7 @@ class TransformStage:
     def _columns(
         self, parts: list[Rows], kept: pa.RecordBatch, decoded: DecodedSlice, offsets: pa.Int64Array
     ) -> tuple[dict[str, Member], pa.RecordBatch | None]:
-        """The value's columns, and those that encoded partitions are made of where these are bytes only."""
+        """The value's columns. Where these are bytes only, a partitioner's columns come beside them."""
         values = [part.value for part in parts]
         if self._plan.archive_value is not ArchiveValue.RAW:
             shape = self._shapes.setdefault((decoded.topic_partition.topic, decoded.schema_tag), OutputShape())
@@ -181,14 +192,16 @@ class TransformStage:
             "key": self._keys(parts, kept),
             "headers": pa.concat_arrays([part.headers for part in parts]),
             "value": kept.column("value"),
+            "tombstone": pa.concat_arrays([part.value.array.is_null() for part in parts]),
         }
-        with_value = self._plan.archive_value is ArchiveValue.BOTH
-        fields = [*ENVELOPE_FIELDS, _VALUE_FIELD] if with_value else list(ENVELOPE_FIELDS)
+        fields = list(ENVELOPE_FIELDS)
+        if self._plan.archive_value is not ArchiveValue.RAW:
+            fields.append(ENVELOPE_VALUE if self._plan.archive_value is ArchiveValue.BOTH else ENVELOPE_TOMBSTONE)
         array = pa.StructArray.from_arrays([arrays[field.name] for field in fields], fields=fields)
         return Member(pa.field(ENVELOPE, array.type, nullable=False), array)
 
     def _keys(self, parts: list[Rows], kept: pa.RecordBatch) -> pa.Array:
-        """Keys' bytes: as they came, but for those that a transform has had in hand."""
+        """Give keys' bytes. Keys that a transform has had in hand are written anew, the others stay."""
         touched = np.concatenate([part.rekeyed for part in parts])
         if self._plan.write_keys is None or not touched.any():
             return kept.column("key")

@@ -25,7 +25,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def json_texts(array: pa.Array, *, text: bool) -> pa.StringArray:
-    """Each value as JSON text, null where it is null."""
+    """Write each value as JSON text.
+
+    Args:
+        array: Values of any type, one a row.
+        text: Whether its strings are JSON texts already.
+
+    Returns:
+        One text a row, null where the value is null.
+    """
     if text:
         return array.cast(pa.string())
     return pa.array(
@@ -34,7 +42,12 @@ def json_texts(array: pa.Array, *, text: bool) -> pa.StringArray:
 
 
 def json_text(value: object, kind: pa.DataType) -> str:
-    """A value as compact JSON text."""
+    """Write a value as compact JSON text.
+
+    Args:
+        value: A Python value, as Arrow's `to_pylist` gives it.
+        kind: Its Arrow type, which tells maps from lists.
+    """
     return orjson.dumps(plain(value, kind), default=_fragment).decode()
 
 
@@ -54,7 +67,18 @@ class _Text:
 
 
 def plain(value: Any, kind: pa.DataType, field: pa.Field | None = None) -> Any:  # noqa: PLR0911 - one case a type
-    """A value as JSON has it: bytes in base64, times in ISO 8601, decimals as numbers, JSON texts as what they say."""
+    """Make a value as JSON has it.
+
+    Bytes are in base64, times in ISO 8601 and decimals are numbers. A JSON text becomes what it says.
+
+    Args:
+        value: A Python value, as Arrow's `to_pylist` gives it.
+        kind: Its Arrow type.
+        field: The field it is in, whose metadata marks JSON texts; None for a value that is in none.
+
+    Returns:
+        A value that orjson writes, with `_fragment` as its default.
+    """
     match value:
         case str():
             return _Text(value) if field is not None and is_text(field) else value
@@ -81,9 +105,17 @@ def _name(key: object) -> str:
 
 
 def connect_texts(array: pa.Array, *, text: bool, declared: bool) -> list[str | None]:
-    """What Connect's SimpleHeaderConverter writes for each value.
+    """Write each value as Connect's SimpleHeaderConverter does.
 
     A JSON text is read first, so that a string in it comes without its quotes.
+
+    Args:
+        array: Values of any type, one a row.
+        text: Whether its strings are JSON texts.
+        declared: Whether the values came with a schema.
+
+    Returns:
+        One text a row, None where the value is null.
     """
     if text:
         documents = [None if value is None else orjson.loads(value) for value in array.to_pylist()]
@@ -150,7 +182,7 @@ def _within(value: Any, kind: pa.DataType, *, declared: bool) -> str:
 
 
 def date_text(time_ms: int) -> str:
-    """How Connect writes a `java.util.Date`: before 1970-01-02 as a time, at midnight as a date, else as both."""
+    """Write a `java.util.Date` as Connect does: before 1970-01-02 as a time, at midnight as a date, else as both."""
     moment = _EPOCH + timedelta(milliseconds=time_ms)
     of_day = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}Z"
     if time_ms < DAY_MS:

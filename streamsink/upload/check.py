@@ -1,4 +1,4 @@
-"""Finds out what a store can do by using it, in a folder of its own that is removed again. Decides nothing."""
+"""Tries a store's abilities in a folder that is made for it and removed again. Decides nothing."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from streamsink.errors import AlreadyExistsError, StreamsinkError, TerminalError
+from streamsink.upload.object_store import ObjectStore
+from streamsink.upload.protection import Protection, protection_of
 from streamsink.upload.protocol import Store
 
 FOLDER = "_streamsink/check"
 WRITERS = 8
+ROUNDS_MIN, ROUNDS_MAX, ROUNDS_MAX_WEBDAV = 5, 100, 1000
+"""How often writers race where nobody says: some WebDAV servers let two win in one round of a hundred."""
+RACE_S_MAX = 30.0
 SMALL_OBJECTS = 5
 _METADATA = {"streamsink-check": "what was given comes back"}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One question to a store: what it can do, or why not. `good` is None where it is a figure."""
+    """The answer to one question about a store. `good` is None where the answer is a figure."""
 
     question: str
     answer: str
@@ -32,7 +37,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """What was found out; figures in `latency_ms` by kind of call, and bytes a second."""
+    """All findings about a store; figures in `latency_ms` by kind of call, and bytes a second."""
 
     url: str
     create_conflicts: bool = False
@@ -42,6 +47,10 @@ class Report:
     lists_at_once: bool = False
     reads_ranges: bool = False
     deletes: bool = False
+    protection: Protection = field(default_factory=Protection)
+    """Of an object that the check wrote."""
+    sends_checksums: bool | None = None
+    """Whether uploads carry a checksum that the server checks; None where the kind of store knows none."""
     latency_ms: dict[str, float] = field(default_factory=dict)
     write_bytes_per_s: float = 0.0
     read_bytes_per_s: float = 0.0
@@ -49,17 +58,17 @@ class Report:
 
     @property
     def exactly_once(self) -> bool:
-        """Whether `exactly.once=required` has what it needs."""
+        """Whether the store has all that `exactly.once=required` needs."""
         return self.create_conflicts and self.create_atomic and self.reads_ranges
 
 
-def check_store(open_another: Callable[[], Store], *, size_bytes: int, rounds: int) -> Report:
-    """Use a store, and tell what it can do.
+def check_store(open_another: Callable[[], Store], *, size_bytes: int, rounds: int | None) -> Report:
+    """Use a store, and report its abilities.
 
     Args:
         open_another: Opens it; each opening stands for another process.
         size_bytes: Of the object that throughput is measured with.
-        rounds: How often writers race.
+        rounds: How often writers race; None until two have won one name, or rounds or time are enough.
 
     Raises:
         TransientError: The store is away.
@@ -80,6 +89,8 @@ def check_store(open_another: Callable[[], Store], *, size_bytes: int, rounds: i
             _check_race([open_one() for _ in range(WRITERS)], folder, report, rounds)
             _check_reading(store, f"{folder}/größe a+b=c%20d", report)
             _measure(store, folder, report, size_bytes)
+            report.protection = protection_of(store, f"{folder}/once")
+            report.sends_checksums = store.sends_checksums if isinstance(store, ObjectStore) else None
         finally:
             report.deletes = _clean_up(store, folder)
     return report
@@ -110,11 +121,26 @@ def findings(report: Report) -> Iterator[Finding]:
         "lists at once", "yes" if report.lists_at_once else "no: a new object is not listed yet", report.lists_at_once
     )
     yield Finding("reads ranges", "yes" if report.reads_ranges else "no", report.reads_ranges)
-    yield Finding("deletes", "yes" if report.deletes else "no: what the check wrote is still there", None)
+    yield from _protection(report)
     for call, latency_ms in report.latency_ms.items():
         yield Finding(f"{call}, median", f"{latency_ms:.1f} ms")
     yield Finding("writes", f"{report.write_bytes_per_s / 1e6:.1f} MB/s, one object at a time")
     yield Finding("reads", f"{report.read_bytes_per_s / 1e6:.1f} MB/s, one object at a time")
+
+
+def _protection(report: Report) -> Iterator[Finding]:
+    """What an operator wants to know of an archive that nobody is to lose, or that somebody is to thin out."""
+    kept, unknown = report.protection, "this store can't tell"
+    if report.sends_checksums is not None:
+        yield Finding(
+            "checks uploads", "yes: each carries its SHA-256" if report.sends_checksums else "no: it takes no checksum"
+        )
+    versions = {None: unknown, True: "yes: what is deleted stays there as an older version", False: "no"}
+    yield Finding("keeps versions", versions[kept.versioned])
+    unlocked = "no: what was just written can be removed; or these keys may not see its lock"
+    yield Finding("locks objects", {None: unknown, True: f"yes: {kept.lock}", False: unlocked}[kept.locked])
+    hidden = "; older versions stay" + (", which can't be deleted" if kept.locked else "") if kept.versioned else ""
+    yield Finding("deletes", f"yes{hidden}" if report.deletes else "no: what the check wrote is still there")
 
 
 def _span(winners: list[int]) -> str:
@@ -124,7 +150,7 @@ def _span(winners: list[int]) -> str:
 
 def _check_create(store: Store, name: str, report: Report) -> None:
     with contextlib.suppress(AlreadyExistsError):
-        # The name is fresh: what exists is what a repeated request of ours has just written.
+        # The name is fresh: an object there is our own, written by an earlier try of this request.
         store.create(name, b"first", _METADATA)
     try:
         store.create(name, b"second, longer", _METADATA)
@@ -132,7 +158,7 @@ def _check_create(store: Store, name: str, report: Report) -> None:
         report.create_conflicts = store.get(name) == b"first"
 
 
-def _check_race(stores: list[Store], folder: str, report: Report, rounds: int) -> None:
+def _check_race(stores: list[Store], folder: str, report: Report, rounds: int | None) -> None:
     gate = threading.Barrier(len(stores))
 
     def write(number: int, name: str) -> int | None:
@@ -144,14 +170,25 @@ def _check_race(stores: list[Store], folder: str, report: Report, rounds: int) -
         return number
 
     kept = True
+    ends = time.monotonic() + RACE_S_MAX
     with ThreadPoolExecutor(len(stores)) as pool:
-        for at in range(rounds):
-            name = f"{folder}/race-{at}"
+        while kept and _goes_on(len(report.winners), rounds, report.url, in_time=time.monotonic() < ends):
+            name = f"{folder}/race-{len(report.winners)}"
             numbers = range(len(stores))
             won = [one for one in pool.map(write, numbers, [name] * len(stores)) if one is not None]
             report.winners.append(len(won))
-            kept = kept and [stores[0].get(name)] == [f"writer {one}".encode() for one in won]
+            kept = [stores[0].get(name)] == [f"writer {one}".encode() for one in won]
+            with contextlib.suppress(StreamsinkError):
+                stores[0].delete(name)
     report.create_atomic = kept and report.create_conflicts
+
+
+def _goes_on(done: int, rounds: int | None, url: str, *, in_time: bool) -> bool:
+    """Whether another race is worth it, as long as one writer has won each."""
+    if rounds is not None:
+        return done < rounds
+    enough = ROUNDS_MAX_WEBDAV if url.startswith("webdav") else ROUNDS_MAX
+    return done < ROUNDS_MIN or (in_time and done < enough)
 
 
 def _check_reading(store: Store, name: str, report: Report) -> None:
@@ -187,7 +224,7 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 def _clean_up(store: Store, folder: str) -> bool:
-    """Remove what the check wrote, and say whether it is gone."""
+    """Remove the check's objects, and say whether they are gone."""
     try:
         for info in list(store.list(f"{folder}/")):
             store.delete(info.name)

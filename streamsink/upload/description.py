@@ -1,4 +1,4 @@
-"""What an object says of itself: in store metadata, in its footer, in the manifest. Pure."""
+"""Describes one object: for store metadata, footer and manifest. Pure."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ MD5_KEY = "md5chksum"
 _NUMBERS = frozenset(
     {"partition", "first_offset", "last_offset", "record_count", "timestamp_min_ms", "timestamp_max_ms", "size_bytes"}
 )
+_NUMBER = re.compile(r"-?\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,29 @@ class ObjectDescription:
     sha256: str = ""
     md5: str = ""
     size_bytes: int | None = None
+    siblings: str = ""
+    """How the names of the objects of keys and headers beside it end: `.keys.avro .headers.avro`."""
 
     def sealed(self, *, sha256: str, md5: str, size_bytes: int) -> ObjectDescription:
-        """The description of the finished bytes."""
+        """The description of the finished bytes.
+
+        Args:
+            sha256: Their hash, in hex.
+            md5: Their MD5, in hex.
+            size_bytes: Their number.
+        """
         return dataclasses.replace(self, sha256=sha256, md5=md5, size_bytes=size_bytes)
+
+    def covers_the_same(self, other: ObjectDescription) -> bool:
+        """Whether two objects of one name, lane and first record hold as many records up to the same one."""
+        return (self.last_offset, self.record_count) == (other.last_offset, other.record_count)
 
     def to_footer(self) -> dict[str, str]:
         """Entries for a file's own footer or header."""
         return {f"{FOOTER_PREFIX}{key}": value for key, value in self._texts(without=("name", *_OF_THE_BYTES)).items()}
 
     def to_metadata(self) -> dict[str, str]:
-        """Entries for the store's metadata; `md5chksum` is what rclone reads.
+        """Entries for the store's metadata; rclone reads `md5chksum`.
 
         Percent-encoded to ASCII without spaces: these become HTTP headers, whose ends are trimmed on the way.
         """
@@ -87,6 +100,10 @@ class ObjectDescription:
     def from_footer(cls, name: str, footer: Mapping[str, str]) -> ObjectDescription:
         """Read a footer's entries.
 
+        Args:
+            name: The object's name, which a footer doesn't have.
+            footer: The entries of ours, with their prefix.
+
         Raises:
             TerminalError: They are not ours.
         """
@@ -94,7 +111,19 @@ class ObjectDescription:
 
     @classmethod
     def from_metadata(cls, name: str, metadata: Mapping[str, str], *, size_bytes: int) -> ObjectDescription | None:
-        """Read a store's metadata; None where it isn't ours or was cut."""
+        """Read a store's metadata.
+
+        Args:
+            name: The object's name.
+            metadata: As the store gave them; case doesn't matter.
+            size_bytes: The object's size, as the store says it.
+
+        Returns:
+            None where the metadata aren't ours or were cut.
+
+        Raises:
+            TerminalError: They are ours and damaged.
+        """
         lowered = {key.lower(): value for key, value in metadata.items()}
         texts = {key.replace("-", "_"): unquote(value) for key, value in _stripped(lowered, METADATA_PREFIX).items()}
         if not texts.keys() >= _TELLING:
@@ -116,13 +145,13 @@ class ObjectDescription:
     @classmethod
     def _from_texts(cls, name: str, texts: Mapping[str, str]) -> ObjectDescription:
         known: dict[str, object] = {"timestamp_min_ms": None, "timestamp_max_ms": None, "layout": "", "writer": ""}
-        for field in dataclasses.fields(cls):
-            text = texts.get(field.name)
+        for key in _FIELDS:
+            text = texts.get(key)
             if text is None:
                 continue
-            if field.name in _NUMBERS and not re.fullmatch(r"-?\d+", text):
-                raise TerminalError(f"{name}: {field.name} is {text!r}, not a number", hint=_NOT_OURS)
-            known[field.name] = int(text) if field.name in _NUMBERS else text
+            if key in _NUMBERS and not _NUMBER.fullmatch(text):
+                raise TerminalError(f"{name}: {key} is {text!r}, not a number", hint=_NOT_OURS)
+            known[key] = int(text) if key in _NUMBERS else text
         known["name"] = name
         known.setdefault("encoded_partition", "")
         known.setdefault("lane", known["encoded_partition"])
@@ -136,6 +165,16 @@ def _stripped(entries: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {key.removeprefix(prefix): value for key, value in entries.items() if key.startswith(prefix)}
 
 
+_TAGS = {"startOffset": "first-offset", "endOffset": "last-offset", "recordCount": "record-count"}
+
+
+def offset_tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The tags that Confluent's sink gives an object, from its metadata; none where it holds no records."""
+    found = {tag: metadata.get(f"{METADATA_PREFIX}{key}") for tag, key in _TAGS.items()}
+    return {tag: value for tag, value in found.items() if value is not None}
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(ObjectDescription))
 _OF_THE_BYTES = ("sha256", "md5", "size_bytes")
 _TELLING = {"topic", "partition", "lane", "first_offset", "last_offset", "record_count", "sha256"}
 _NOT_OURS = "something else wrote an object of this name, or it was changed"

@@ -71,7 +71,7 @@ class LocalStore:
             durable_above = _make_folders(path.parent)
             self._sweep_once()
             taken = not _link_durably(path, data)
-            # Even when the name is taken: whoever linked it may have died before this.
+            # Even when the name is taken: the writer that linked it may have died before this.
             _fsync_folders(path.parent, up_to=min(durable_above, self._root, key=lambda folder: len(folder.parts)))
         except FileNotFoundError as error:
             raise TransientError(
@@ -88,6 +88,11 @@ class LocalStore:
             return self._path(name).read_bytes()
         except OSError as error:
             raise self._explain(error, name) from error
+
+    def read(self, name: str) -> tuple[ObjectInfo, bytes]:
+        """See `Store.read`; there are no metadata to ask for."""
+        data = self.get(name)
+        return ObjectInfo(name, len(data)), data
 
     def get_range(self, name: str, start: int, length: int) -> bytes:
         """See `Store.get_range`."""
@@ -184,7 +189,7 @@ class LocalStore:
 
 
 def _make_folders(folder: Path) -> Path:
-    """Make it and what is missing above; returns the lowest one that was there."""
+    """Make it and missing folders above; give the lowest folder that was there."""
     missing = []
     while not folder.exists():
         missing.append(folder)
@@ -207,7 +212,7 @@ def _link_durably(path: Path, data: bytes | memoryview) -> bool:
         except FileExistsError:
             return False
         except PermissionError as error:
-            # What a file system without hard links answers; the folder itself has just been written to.
+            # A file system without hard links answers so; the folder itself has just been written to.
             raise OSError(errno.EOPNOTSUPP, os.strerror(error.errno or errno.EPERM)) from error
     finally:
         with contextlib.suppress(FileNotFoundError):

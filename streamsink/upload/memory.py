@@ -34,6 +34,11 @@ class MemoryStore:
         """See `Store.get`."""
         return self._object(name)[0]
 
+    def read(self, name: str) -> tuple[ObjectInfo, bytes]:
+        """See `Store.read`."""
+        data, metadata = self._object(name)
+        return ObjectInfo(name, len(data), metadata), data
+
     def get_range(self, name: str, start: int, length: int) -> bytes:
         """See `Store.get_range`."""
         data = self._object(name)[0]

@@ -1,4 +1,4 @@
-"""Object names: Confluent's layout, made and read back, and which names are fit for a store. Pure."""
+"""Makes objects' names and reads them back, as Confluent names them; says which names fit into a store. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from streamsink.config.sink import Naming
 from streamsink.errors import TerminalError
+from streamsink.upload import template
 
 SUFFIX_PATTERN = "w[0-9a-f]{12}"
-"""What a writer adds to its names where the store doesn't create atomically."""
+"""The suffix of a writer's names where the store doesn't create atomically."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedName:
-    """What an object's name says."""
+    """The parts of an object's name."""
 
     topic: str
     encoded_partition: str
@@ -37,7 +38,7 @@ def object_name(
     """`<topics.dir>/<topic>/<encoded partition>/<topic>+<partition>+<padded start offset><extension>`.
 
     Args:
-        naming: Directories and delimiters.
+        naming: Directories and delimiters, or a template.
         topic: The topic the records came from.
         encoded_partition: The partitioner's path, safe as it is.
         partition: Kafka's partition.
@@ -52,9 +53,14 @@ def object_name(
         'topics/orders/partition=0/orders+0+0000000042.avro'
     """
     assert not suffix or re.fullmatch(SUFFIX_PATTERN, suffix), suffix
+    root = naming.topics_dir.strip("/")
+    if naming.template:
+        filled = template.Filled(topic, encoded_partition, partition, start_offset)
+        named = template.render(naming.template, filled) + (f".{suffix}" if suffix else "")
+        return f"{root}/{named}" if root else named
     padded = str(start_offset).zfill(naming.zero_pad_width)
     stem = naming.file_delim.join([topic, str(partition), padded, *([suffix] if suffix else [])])
-    parts = [naming.topics_dir.strip("/"), folder or topic, encoded_partition, f"{stem}{extension}"]
+    parts = [root, folder or topic, encoded_partition, f"{stem}{extension}"]
     name = naming.directory_delim.join(part for part in parts if part)
     assert ".." not in name.split("/"), "a name stays below its root"
     return name
@@ -65,8 +71,14 @@ def parse_name(name: str, naming: Naming | None = None) -> ParsedName | None:
 
     The file's part repeats the topic, whose folder is among those above it: the one right below `topics.dir` if it is
     that, else the first. Where none is, transforms routed the records: the folder right below is then the topic's.
+
+    Args:
+        name: The object's, relative to the store's root.
+        naming: How objects are named; None for the default way.
     """
     naming = naming or Naming()
+    if naming.template:
+        return _by_template(name, naming)
     delim = re.escape(naming.file_delim)
     folders, _, file = name.rpartition(naming.directory_delim)
     found = re.fullmatch(rf"(.+){delim}([0-9]+){delim}([0-9]+)(?:{delim}({SUFFIX_PATTERN}))?(\..*)?", file)
@@ -83,8 +95,39 @@ def parse_name(name: str, naming: Naming | None = None) -> ParsedName | None:
     return ParsedName(topic, encoded, int(partition), int(start_offset), suffix or "", extension or "")
 
 
+def names_begin(naming: Naming, topic: str) -> str:
+    """The prefix of the names of all objects of a topic.
+
+    Args:
+        naming: How objects are named.
+        topic: The topic's name; empty for the prefix of all topics.
+    """
+    root = naming.topics_dir.strip("/")
+    if naming.template:
+        return (f"{root}/" if root else "") + (template.head(naming.template, topic) if topic else "")
+    return "".join(f"{part}{naming.directory_delim}" for part in (root, topic) if part)
+
+
+def _by_template(name: str, naming: Naming) -> ParsedName | None:
+    root = naming.topics_dir.strip("/")
+    if root and not name.startswith(f"{root}/"):
+        return None
+    named = name.removeprefix(f"{root}/") if root else name
+    bare, _, suffix = named.rpartition(".")
+    if not re.fullmatch(SUFFIX_PATTERN, suffix):
+        bare, suffix = named, ""
+    filled = template.fill(naming.template, bare)
+    if filled is None:
+        return None
+    return ParsedName(filled.topic, filled.encoded_partition, filled.partition, filled.start_offset, suffix, "")
+
+
 def require_fit(name: str, url: str) -> str:
-    """The name itself, if it lies below any store's root and every store can hold it.
+    """Give the name back, if it lies below any store's root and every store can hold it.
+
+    Args:
+        name: An object's name.
+        url: The store's, for the error.
 
     Raises:
         TerminalError: It is absolute, has an empty, `.` or `..` part, or holds a control character.

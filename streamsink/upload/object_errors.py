@@ -1,4 +1,4 @@
-"""What obstore's errors mean: whether trying again can help, and what the operator can do. Pure; calls no store."""
+"""Translates obstore's errors: whether another try can help, and what the operator can do. Pure; calls no store."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _DENIED = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
+_NOT_TAKEN = {"InvalidArgument", "InvalidRequest"}
 _PATIENCE_CODES = {"RequestTimeout", "SlowDown", "OperationAborted", "ConditionalRequestConflict"}
 _PATIENCE_STATUSES = {408, 409, 412, 425, 429}
 _IDENTITY_PATHS = ("/latest/api/token", "/latest/meta-data", "/metadata/identity/", "/computeMetadata/")
@@ -43,7 +44,7 @@ def explain(error: Exception, name: str, url: str, *, writing: bool, admitted: b
         admitted: Whether this store has let us in before, so that a failing credential source may pass.
     """
     text, _, debug = str(error).partition("Debug source:")
-    # A name may hold any word, so that words are looked for in what is not the request's URL.
+    # A name may hold any word, so words are looked for outside the request's URL.
     path = next(iter(re.findall(r"performing \w+ https?://[^/\s]+(/\S*)", text)), "")
     said = _said(text)
     message = f"{name or 'listing'} in {url}: {said or _one_line(text)}{_cause(debug)}"
@@ -63,6 +64,12 @@ def explain(error: Exception, name: str, url: str, *, writing: bool, admitted: b
     if isinstance(error, NotFoundError | FileNotFoundError):
         return no_bucket if writing else ObjectMissingError(f"no object {name} in {url}")
     return _by_status(text, code, message)
+
+
+def refuses_checksum(error: Exception) -> bool:
+    """Whether an S3 store refuses checksums as such. A refusal of one that differs is no such case."""
+    code, _, words = _said(str(error)).partition(": ")
+    return code == "NotImplemented" or (code in _NOT_TAKEN and "checksum" in words.lower())
 
 
 def _without_credentials(url: str, message: str, *, admitted: bool) -> StreamsinkError:

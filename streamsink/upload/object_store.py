@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
 import obstore
@@ -12,8 +12,9 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from streamsink.errors import AlreadyExistsError, ObjectMissingError, StreamsinkError
+from streamsink.upload.description import offset_tags
 from streamsink.upload.name import require_fit
-from streamsink.upload.object_errors import explain
+from streamsink.upload.object_errors import explain, refuses_checksum
 from streamsink.upload.protocol import ObjectInfo
 
 RETRY_CONFIG = {
@@ -38,6 +39,8 @@ _NOT_METADATA = {
     "content-type",
     "storage-class",
 }
+_MET_ANOTHER = "<Code>ConditionalRequestConflict</Code>"
+"""S3's 409: two writes of one name met and neither was done, so that nothing need exist."""
 _CONTENT_TYPE = {"Content-Type": "application/octet-stream"}
 
 
@@ -49,6 +52,10 @@ class ObjectStore:
         store: obstore's, with the prefix in it.
         storage_class: Of each object; the bucket's own if empty.
         tags: Of each object.
+        tag_offsets: Whether an object with records has tags of its offsets as well.
+        without_checksum: The same store, with uploads that carry no checksum: used from then on where the server
+            refuses one. None where a checksum was asked for, or there is none.
+        ask_headers: Gives the headers that a signed URL is answered with.
     """
 
     def __init__(
@@ -58,27 +65,63 @@ class ObjectStore:
         *,
         storage_class: str = "",
         tags: Mapping[str, str] | None = None,
+        tag_offsets: bool = False,
+        without_checksum: S3Store | None = None,
+        ask_headers: Callable[[str], Mapping[str, str]] | None = None,
     ) -> None:
         self.url = url
         self.keeps_metadata = True
-        self._store = store
+        self._store = self._writing = store
+        self._without_checksum = without_checksum
+        self._ask_headers = ask_headers
         # Azure takes no hyphen in a metadata key, and no suffix range.
         self._is_azure = isinstance(store, AzureStore)
         self._admitted = False
         self._written_with = {**_CONTENT_TYPE, **({"Storage-Class": storage_class} if storage_class else {})}
-        self._tags = dict(tags) if tags else None
+        self._tags = dict(tags) if tags else {}
+        self._tag_offsets = tag_offsets
 
     def create(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:
         """See `Store.create`."""
         require_fit(name, self.url)
-        attributes = {**self._written_with, **self._as_kept(metadata)}
         try:
-            obstore.put(self._store, name, data, attributes=attributes, tags=self._tags, mode="create")
-        except (ObstoreExists, PreconditionError):
+            self._put(name, data, metadata)
+        except (ObstoreExists, PreconditionError) as error:
+            if _MET_ANOTHER in str(error):
+                raise self._explain(error, name, writing=True) from error
             raise AlreadyExistsError(f"{name} exists in {self.url}") from None
         except (BaseError, OSError) as error:
             raise self._explain(error, name, writing=True) from error
         self._admitted = True
+
+    def _put(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:
+        attributes, tags = {**self._written_with, **self._as_kept(metadata)}, self._tags_of(metadata)
+        plain, used = self._without_checksum, self._writing
+        try:
+            obstore.put(used, name, data, attributes=attributes, tags=tags, mode="create")
+        except BaseError as error:
+            if plain is None or used is plain or not refuses_checksum(error):
+                raise
+            # What refuses a header has written nothing.
+            self._writing = plain
+            obstore.put(plain, name, data, attributes=attributes, tags=tags, mode="create")
+
+    @property
+    def sends_checksums(self) -> bool | None:
+        """Whether uploads carry a checksum that the server checks, as far as is known by now; S3 alone knows them."""
+        writing = self._writing
+        return "checksum_algorithm" in writing.config if isinstance(writing, S3Store) else None
+
+    def headers_of(self, name: str) -> Mapping[str, str]:
+        """The headers of an object, of which obstore keeps most to itself; empty where there is no way to ask."""
+        if self._ask_headers is None:
+            return {}
+        try:
+            url = obstore.sign(self._store, "HEAD", require_fit(name, self.url), timedelta(minutes=1))
+        except (BaseError, OSError):
+            # Some keys can't sign URLs: a workload identity, a token.
+            return {}
+        return self._ask_headers(url)
 
     def get(self, name: str) -> bytes:
         """See `Store.get`."""
@@ -86,6 +129,16 @@ class ObjectStore:
             return bytes(obstore.get(self._store, require_fit(name, self.url)).bytes())
         except (BaseError, OSError) as error:
             raise self._explain(error, name) from error
+
+    def read(self, name: str) -> tuple[ObjectInfo, bytes]:
+        """See `Store.read`: one request."""
+        try:
+            found = obstore.get(self._store, require_fit(name, self.url))
+            data = bytes(found.bytes())
+        except (BaseError, OSError) as error:
+            raise self._explain(error, name) from error
+        modified_ms = int(found.meta["last_modified"].timestamp() * 1000)
+        return ObjectInfo(name, len(data), self._as_given(found.attributes), modified_ms), data
 
     def get_range(self, name: str, start: int, length: int) -> bytes:
         """See `Store.get_range`."""
@@ -157,6 +210,10 @@ class ObjectStore:
 
     def close(self) -> None:
         """Obstore's connections go with the store."""
+
+    def _tags_of(self, metadata: Mapping[str, str]) -> dict[str, str] | None:
+        tags = self._tags | (offset_tags(metadata) if self._tag_offsets else {})
+        return tags or None
 
     def _as_kept(self, metadata: Mapping[str, str]) -> dict[str, str]:
         return {key.replace("-", "_") if self._is_azure else key: value for key, value in metadata.items()}

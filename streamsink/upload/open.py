@@ -23,9 +23,11 @@ _KNOWN_URLS = (
 
 
 def open_store(url: str, options: Mapping[str, str]) -> Store:
-    """The store of a URL: `file:///path`, `s3://bucket/prefix`, `gs://`, `az://`, `sj://`, `webdav+https://host/path`.
+    """Open the store of a URL. No server is asked: its faults show with the first call.
 
-    Asks no server anything: what is wrong there shows with the first call.
+    Args:
+        url: `file:///path`, `s3://bucket/prefix`, `gs://`, `az://`, `sj://`, `webdav+https://host/path`.
+        options: By their names after `archive.option.`; an empty value is as good as none.
 
     Raises:
         ConfigError: Unknown scheme or option, no bucket, a value that can't be used.
@@ -56,7 +58,7 @@ def open_store(url: str, options: Mapping[str, str]) -> Store:
 
 
 def _parts(url: str) -> tuple[str, str, str | None]:
-    """Scheme, bucket and prefix; what can't be used is told without showing a secret that may stand in it."""
+    """Scheme, bucket and prefix. The error for an unusable URL doesn't show a secret that may stand in it."""
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ConfigError(

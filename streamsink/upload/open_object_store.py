@@ -15,34 +15,77 @@ from obstore.store import AzureStore, GCSStore, S3Store
 from streamsink import __version__
 from streamsink.errors import ConfigError, Problem
 from streamsink.upload import options as read
+from streamsink.upload.endpoint import check_endpoint
 from streamsink.upload.object_store import RETRY_CONFIG, ObjectStore
+from streamsink.upload.protection import HeaderAsker
 
 ObstoreStore = TypeVar("ObstoreStore", S3Store, GCSStore, AzureStore)
 
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+CHECKSUM = "sha256"
+"""Carried by uploads to S3 where nothing else is said and the server takes it: buckets with Object Lock ask for one."""
+NO_CHECKSUM = "none"
+
 _ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse", "sse-c")
 
 
 def open_s3(url: str, bucket: str, prefix: str | None, options: Mapping[str, str]) -> ObjectStore:
-    """An S3 bucket below a prefix."""
+    """Open an S3 bucket below a prefix.
+
+    Args:
+        url: The store's, for messages.
+        bucket: The bucket's name.
+        prefix: Stands before all names; None for the whole bucket.
+        options: By their names after `archive.option.`.
+
+    Raises:
+        ConfigError: An unknown option, or a value that can't be used.
+    """
     read.check_known(options, read.S3_OPTIONS)
     _check_role(options)
     config: Any = _config(options, read.S3_OPTIONS)
     config |= _encryption(options)
     config["conditional_put"] = "etag"
-    if not read.flag(options, "path_style", default=True):
+    checksum = config.pop("checksum_algorithm", None)
+    path_style = read.flag(options, "path_style", default=True)
+    check_endpoint(_endpoint(options), bucket, path_style=path_style)
+    if not path_style:
         config["virtual_hosted_style_request"] = True
         endpoint = urlsplit(options.get("endpoint", ""))
         if endpoint.netloc:
             # obstore takes a virtual-hosted endpoint with the bucket in it already.
             config["endpoint"] = endpoint._replace(netloc=f"{bucket}.{endpoint.netloc}").geturl()
     tags = read.tags(options)
-    store = _built(lambda: S3Store(bucket, prefix=prefix, config=config, **_client(options)))
-    return ObjectStore(url, store, storage_class=options.get("storage_class", ""), tags=tags)
+
+    def build(**more: str) -> S3Store:
+        return _built(lambda: S3Store(bucket, prefix=prefix, config=config | more, **_client(options)))
+
+    plain = build()
+    return ObjectStore(
+        url,
+        plain if checksum == NO_CHECKSUM else build(checksum_algorithm=checksum or CHECKSUM),
+        storage_class=options.get("storage_class", ""),
+        tags=tags,
+        tag_offsets=read.flag(options, "tag_offsets", default=False),
+        without_checksum=None if checksum else plain,
+        ask_headers=HeaderAsker(
+            read.proxy_url(options), options.get("ca_certificate_path", ""), read.timeout_s(options)
+        ),
+    )
 
 
 def open_gcs(url: str, bucket: str, prefix: str | None, options: Mapping[str, str]) -> ObjectStore:
-    """A Google Cloud Storage bucket below a prefix."""
+    """Open a Google Cloud Storage bucket below a prefix.
+
+    Args:
+        url: The store's, for messages.
+        bucket: The bucket's name.
+        prefix: Stands before all names; None for the whole bucket.
+        options: By their names after `archive.option.`.
+
+    Raises:
+        ConfigError: An unknown option, or a value that can't be used.
+    """
     read.check_known(options, read.GCS_OPTIONS)
     config: Any = _config(options, read.GCS_OPTIONS)
     store = _built(lambda: GCSStore(bucket, prefix=prefix, config=config, **_client(options)))
@@ -50,7 +93,17 @@ def open_gcs(url: str, bucket: str, prefix: str | None, options: Mapping[str, st
 
 
 def open_azure(url: str, container: str, prefix: str | None, options: Mapping[str, str]) -> ObjectStore:
-    """An Azure Blob Storage container below a prefix."""
+    """Open an Azure Blob Storage container below a prefix.
+
+    Args:
+        url: The store's, for messages.
+        container: The container's name.
+        prefix: Stands before all names; None for the whole container.
+        options: By their names after `archive.option.`.
+
+    Raises:
+        ConfigError: An unknown option, or a value that can't be used.
+    """
     read.check_known(options, read.AZURE_OPTIONS)
     config: Any = {"container_name": container, **_config(options, read.AZURE_OPTIONS)}
     tags = read.tags(options)
@@ -96,7 +149,7 @@ def _encryption(options: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _client(options: Mapping[str, str]) -> dict[str, Any]:
-    endpoint = options.get("endpoint") or next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), "")
+    endpoint = _endpoint(options)
     plain_http = endpoint.startswith("http://")
     timeout_s = read.timeout_s(options)
     client: dict[str, Any] = {
@@ -117,6 +170,10 @@ def _client(options: Mapping[str, str]) -> dict[str, Any]:
     return {"client_options": client, "retry_config": RETRY_CONFIG}
 
 
+def _endpoint(options: Mapping[str, str]) -> str:
+    return options.get("endpoint") or next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), "")
+
+
 def _config(options: Mapping[str, str], known: Mapping[str, str]) -> dict[str, Any]:
     return {known[key]: value for key, value in options.items() if known.get(key)}
 
@@ -125,6 +182,6 @@ def _built(build: Callable[[], ObstoreStore]) -> ObstoreStore:
     try:
         return build()
     except (BaseError, ValueError, OSError) as error:
-        # obstore's messages name the option, and may repeat a key file's path but not what is in it.
+        # obstore's messages name the option, and may repeat a key file's path but not its content.
         said = " ".join(str(error).partition("Debug source:")[0].split())
         raise ConfigError([Problem("archive.option", said)], hint="look at archive.url and archive.option.*") from None

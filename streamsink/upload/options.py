@@ -1,6 +1,6 @@
 """Names after `archive.option.` of each kind of store, and how their texts are read. Opens nothing.
 
-`config/store_keys.py` documents the same names; a test holds the two together.
+`config/keys/store.py` documents the same names; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ S3_OPTIONS = {
     "sse_kms_key_id": "sse_kms_key_id",
     "sse_customer_key": "sse_customer_key_base64",
     "sse_bucket_key": "sse_bucket_key_enabled",
+    "checksum_algorithm": "checksum_algorithm",
     "storage_class": "",
     "tags": "",
+    "tag_offsets": "",
     **_CLIENT,
 }
 GCS_OPTIONS = {
@@ -74,11 +76,15 @@ _REFUSED = {
     "external_id": "roles are assumed by web identity only: give role_arn and web_identity_token_file",
     "profile": "profiles of ~/.aws are not read: give the keys, or the environment's AWS_* variables",
 }
-"""What one may look for and can't have, with what to do instead."""
+"""Options that a user may look for and can't have, with the way around."""
 
 
 def check_known(options: Mapping[str, str], known: Mapping[str, str]) -> None:
     """Refuse options that this kind of store doesn't have.
+
+    Args:
+        options: By their names after `archive.option.`.
+        known: The names that this kind has.
 
     Raises:
         ConfigError: It names each.
@@ -99,7 +105,16 @@ def check_known(options: Mapping[str, str], known: Mapping[str, str]) -> None:
 
 
 def flag(options: Mapping[str, str], key: str, *, default: bool) -> bool:
-    """An option that is true or false."""
+    """Read an option that is true or false.
+
+    Args:
+        options: By their names after `archive.option.`.
+        key: The option's name.
+        default: The value where the option isn't given.
+
+    Raises:
+        ConfigError: It is neither.
+    """
     match options.get(key, str(default)).strip().lower():
         case "true":
             return True
@@ -109,7 +124,11 @@ def flag(options: Mapping[str, str], key: str, *, default: bool) -> bool:
 
 
 def timeout_s(options: Mapping[str, str]) -> float:
-    """How long one request may take."""
+    """Read how long one request may take, in seconds.
+
+    Raises:
+        ConfigError: It is no number from 0.1 to 9999.
+    """
     text = options.get("timeout_s", str(TIMEOUT_S))
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or float(text) <= 0:
         raise ConfigError(
@@ -122,7 +141,11 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def expires_after_s(options: Mapping[str, str]) -> int | None:
-    """How long objects live, as 12h or 30d; None for ever."""
+    """Read how long objects live, given as 12h or 30d, in seconds; None for ever.
+
+    Raises:
+        ConfigError: It is no number with a unit.
+    """
     text = options.get("expires_after", "")
     found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", text)
     if text and found is None:
@@ -134,7 +157,11 @@ def expires_after_s(options: Mapping[str, str]) -> int | None:
 
 
 def tags(options: Mapping[str, str]) -> dict[str, str]:
-    """`key=value&key2=value2`, as S3's own header has it."""
+    """Read `key=value&key2=value2`, as S3's own header has it.
+
+    Raises:
+        ConfigError: It has another form, or more than 10 tags.
+    """
     text = options.get("tags", "")
     try:
         found = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
@@ -149,7 +176,11 @@ def tags(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def proxy_url(options: Mapping[str, str]) -> str:
-    """The HTTP proxy to go through, empty for none of our own."""
+    """Read the HTTP proxy to go through; empty where the option is not given.
+
+    Raises:
+        ConfigError: It is no HTTP URL with a host.
+    """
     text = options.get("proxy_url", "")
     if text and (urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname):
         # The text may hold a password.

@@ -14,7 +14,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a store knows of an object without reading it. `metadata` is empty where the store keeps none."""
+    """An object as a store's listing shows it, without its bytes. `metadata` is empty where the store keeps none."""
 
     name: str
     size_bytes: int
@@ -38,7 +38,10 @@ class Store(Protocol):
     def create(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:
         """Write a whole object under a name that must be free, durably, once this returns.
 
-        Metadata are ASCII, as headers are: `ObjectDescription.to_metadata` escapes the rest.
+        Args:
+            name: The object's, relative to the store's root.
+            data: All its bytes.
+            metadata: ASCII, as headers are: `ObjectDescription.to_metadata` escapes the rest. Empty for none.
 
         Raises:
             AlreadyExistsError: The name is taken, perhaps by an earlier attempt of ours.
@@ -48,19 +51,54 @@ class Store(Protocol):
         ...
 
     def get(self, name: str) -> bytes:
-        """The whole object. Raises ObjectMissingError, TransientError, TerminalError."""
+        """Read a whole object.
+
+        Raises:
+            ObjectMissingError: There is none of this name.
+            TransientError: It can't be read now.
+            TerminalError: It can't work: credentials, missing bucket.
+        """
+        ...
+
+    def read(self, name: str) -> tuple[ObjectInfo, bytes]:
+        """Read a whole object with its description, in one request where the store can.
+
+        Returns:
+            The object as `head` describes it, and its bytes.
+
+        Raises:
+            ObjectMissingError: There is none of this name.
+            TransientError: It can't be read now.
+            TerminalError: It can't work: credentials, missing bucket.
+        """
         ...
 
     def get_range(self, name: str, start: int, length: int) -> bytes:
-        """`length` bytes from `start`; a negative `start` counts from the end. Raises as `get`."""
+        """Read a part of an object.
+
+        Args:
+            name: The object's, relative to the store's root.
+            start: The part's first byte; a negative number counts from the end.
+            length: The part's length in bytes.
+
+        Raises:
+            ObjectMissingError: There is none of this name.
+            TransientError: It can't be read now.
+            TerminalError: It can't work: credentials, missing bucket.
+        """
         ...
 
     def head(self, name: str) -> ObjectInfo | None:
-        """The object's size and metadata, or None where there is none. Raises TransientError, TerminalError."""
+        """Describe an object without reading it, None where there is none.
+
+        Raises:
+            TransientError: It can't be asked now.
+            TerminalError: It can't work: credentials, missing bucket.
+        """
         ...
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Every object whose name starts with `prefix`, in name order; `metadata` may be left out."""
+        """List objects whose name starts with `prefix`, in name order; `metadata` may be left out."""
         ...
 
     def delete(self, name: str) -> None:

@@ -1,7 +1,7 @@
-"""A create that finds out what it came to: stored, ours already, or another writer's. Retries nothing itself.
+"""Creates objects and finds out the outcome: stored, ours already, or another writer's. Retries nothing itself.
 
 A create may conflict with our own earlier attempt, whose reply was lost; an S3 store may answer 409 when nothing was
-written. So a conflict is never taken at its word: the object is looked at (design section 3, rules 5 and 6).
+written. So a conflict is never taken at its word: the object is looked at (ARCHITECTURE.md, rules 5 and 6).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Another writer's object has the name; `existing` says what it covers."""
+    """Another writer's object has the name; `existing` describes it."""
 
     existing: ObjectDescription
 
@@ -37,13 +37,13 @@ def store_object(
     *,
     read_description: Callable[[Store, ObjectInfo], ObjectDescription],
 ) -> Stored | Conflict:
-    """Create an object, and find out what a conflict means.
+    """Create an object, and find out the meaning of a conflict.
 
     Args:
-        store: Where.
-        description: Of the object; its name, and what to keep as metadata.
+        store: The archive's.
+        description: The object's, with its name; kept as metadata.
         data: The object's bytes.
-        read_description: Reads what an object covers where the store keeps no metadata.
+        read_description: Describes an object where the store keeps no metadata.
 
     Raises:
         TransientError: Nobody knows; calling this again finds out.
@@ -57,7 +57,12 @@ def store_object(
 
 
 def create_named_by_content(store: Store, name: str, data: bytes) -> None:
-    """Create an object whose name says what is in it, so that a conflict is as good as a success, if there is one.
+    """Create an object whose name tells its content: a conflict with an object that is there is a success as well.
+
+    Args:
+        store: The archive's.
+        name: The object's, which holds a hash of its bytes.
+        data: The bytes.
 
     Raises:
         TransientError: As `Store.create`, or the store reported a conflict and wrote nothing.
@@ -70,14 +75,19 @@ def create_named_by_content(store: Store, name: str, data: bytes) -> None:
 
 
 def _existing(store: Store, name: str) -> ObjectInfo:
-    """What a conflict was about. S3 answers 409 also when two writers met and neither has written."""
+    """The object of a conflict. S3 answers 409 also when two writers met and neither has written."""
     info = store.head(name)
     if info is None:
-        raise TransientError(
-            f"{name}: the store reported a conflict, but no such object exists",
-            hint="the store is busy with the same name; trying again helps",
-        ) from None
+        raise busy(name) from None
     return info
+
+
+def busy(name: str) -> TransientError:
+    """The error for a conflict about an object that isn't there."""
+    return TransientError(
+        f"{name}: the store reported a conflict, but no such object exists",
+        hint="the store is busy with the same name; trying again helps",
+    )
 
 
 def _look_at(
@@ -92,20 +102,29 @@ def _look_at(
         existing = read_description(store, info)
     else:
         equal = existing.sha256 == description.sha256
-    _require_comparable(description, existing)
-    # Equal bytes may still cover more or fewer records: a tombstone at the end of a raw object is no byte at all.
-    if equal and existing.last_offset == description.last_offset:
+    require_comparable(description, existing, info.name)
+    # Equal bytes may still cover more or fewer records: a tombstone in a raw object is no byte at all.
+    if equal and existing.covers_the_same(description):
         return Stored(earlier=True)
     return Conflict(existing)
 
 
-def _require_comparable(ours: ObjectDescription, existing: ObjectDescription) -> None:
-    """An object is only adopted if it covers the same lane from the same record: else records would be lost."""
+def require_comparable(ours: ObjectDescription, existing: ObjectDescription, name: str) -> None:
+    """Refuse another writer's object that covers another lane, or begins with another record: records would be lost.
+
+    Args:
+        ours: Of the object to store.
+        existing: What is there.
+        name: Of what is there.
+
+    Raises:
+        TerminalError: They differ.
+    """
     for word in ("topic", "partition", "lane", "first_offset"):
         mine, theirs = getattr(ours, word), getattr(existing, word)
         if mine != theirs:
             raise TerminalError(
-                f"{ours.name} exists and covers another {word.replace('_', ' ')}: {theirs!r}, not {mine!r}",
+                f"{name} exists and covers another {word.replace('_', ' ')}: {theirs!r}, not {mine!r}",
                 hint="something else archives into the same place, or did under another layout: "
                 "move the object away, or give this connector another topics.dir",
             )

@@ -1,6 +1,6 @@
 """Objects on a WebDAV server (NextCloud, Pydio, Apache ...): whole or absent, never overwritten. Keeps no metadata.
 
-A create puts the bytes under a name of their own in `_streamsink/tmp`, then moves them with `Overwrite: F`, which every
+A create puts the bytes under their own name in `_streamsink/tmp`, then moves them with `Overwrite: F`, which every
 WebDAV server must honour (RFC 4918) and which shows no half object. `If-None-Match: *` on the PUT itself, one request
 less, is what `create=put` does: NextCloud honours it and writes whole files, Go's servers ignore it, others show what
 has arrived so far.
@@ -29,6 +29,8 @@ from streamsink.upload.webdav_listing import PROPFIND_BODY, Member, read_members
 
 TEMPORARY_FOLDER = "_streamsink/tmp"
 TEMPORARY_AGE_S_MAX = 3600
+APPEARS_AFTER_S = (0.0, 0.1, 0.4)
+"""How long to wait before each look for the object that another writer's move may be bringing in."""
 FOLDERS_KNOWN_MAX = 10_000
 _ODD = frozenset("?;")
 """What some servers take for the end of the name in `Destination`, however it is escaped."""
@@ -62,8 +64,7 @@ class WebDavStore:
         """See `Store.create`; a WebDAV server keeps no metadata of ours."""
         require_fit(name, self.url)
         if not self._by_move:
-            headers = {"If-None-Match": "*", "Content-Type": "application/octet-stream"}
-            self._write(name, data, headers=headers, repeat=False)
+            self._put_new(name, data)
             return
         self._sweep_once()
         if _ODD & set(name):
@@ -73,6 +74,11 @@ class WebDavStore:
     def get(self, name: str) -> bytes:
         """See `Store.get`."""
         return self._get(name, {}).body
+
+    def read(self, name: str) -> tuple[ObjectInfo, bytes]:
+        """See `Store.read`; there are no metadata to ask for."""
+        data = self.get(name)
+        return ObjectInfo(name, len(data)), data
 
     def get_range(self, name: str, start: int, length: int) -> bytes:
         """See `Store.get_range`; a server may answer with the whole object, of which the range is cut."""
@@ -125,6 +131,16 @@ class WebDavStore:
         """Let go of connections."""
         self._client.close()
 
+    def _put_new(self, name: str, data: bytes | memoryview) -> None:
+        headers = {"If-None-Match": "*", "Content-Type": "application/octet-stream"}
+        try:
+            self._write(name, data, headers=headers, repeat=False)
+        except (TerminalError, TransientError):
+            # NextCloud answers the loser of a race with 403, 404, 423 and 500 as well as 412.
+            if not self._appears(name):
+                raise
+            raise AlreadyExistsError(f"{name} exists in {self.url}, perhaps by this very request") from None
+
     def _move_in(self, name: str, data: bytes | memoryview) -> None:
         temporary = f"{TEMPORARY_FOLDER}/{uuid.uuid4().hex}"
         self._write(temporary, data, headers={"Content-Type": "application/octet-stream"})
@@ -138,17 +154,25 @@ class WebDavStore:
 
     def _move_to(self, temporary: str, name: str) -> None:
         answer = self._move(temporary, name)
-        if answer.status in _MISSING:
+        if answer.status not in {201, 204, 412}:
+            # Where the folder is missing, Go's handler says 403, others 404 or 409. Losers of a race get these, too.
             self._make_folders(name, again=True)
             answer = self._move(temporary, name)
         if answer.status in {201, 204}:
             return
-        # Servers that lose a race with another writer answer 403 or 500 as well as 412.
-        if answer.status == 412 or self.head(name) is not None:
+        # Servers answer the loser of a race with 403 or 500 as well as 412, some before the winner's object shows.
+        if answer.status == 412 or self._appears(name):
             raise AlreadyExistsError(f"{name} exists in {self.url}")
         if answer.status in _MISSING:
             raise TransientError(f"{name} in {self.url}: a folder vanished", hint="something removes folders")
         raise self._client.refusal(answer, "MOVE", self._path(name))
+
+    def _appears(self, name: str) -> bool:
+        for pause_s in APPEARS_AFTER_S:
+            time.sleep(pause_s)
+            if self.head(name) is not None:
+                return True
+        return False
 
     def _move(self, temporary: str, name: str) -> Answer:
         headers = {"Destination": self._client.url(self._path(name)), "Overwrite": "F"}

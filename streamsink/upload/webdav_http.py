@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import random
 import time
 from collections.abc import Mapping
@@ -20,20 +21,21 @@ from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as LateError
 
 from streamsink import __version__
+from streamsink.backoff import Backoff, read_retry_after
 from streamsink.errors import StreamsinkError, TerminalError, TransientError
 
 ATTEMPTS = 5
 REPEATING_S_MAX = 20.0
 """A failure is told to the machine soon: it keeps the order of a lane, and counts."""
 
-BACKOFF_S = 0.05
+BACKOFF = Backoff(first_s=0.05, max_s=1.0)
 CHUNK_BYTES = 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 CONNECTIONS_MAX = 16
 
 _BUSY = {408, 423, 425, 429, 500, 502, 503, 504}
 _UNDONE = {423, 429}
-"""Of these, those that say that nothing was done."""
+"""The ones among them which say that nothing was done."""
 
 _DENIED = {401, 403, 407}
 
@@ -59,11 +61,12 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said, whole."""
+    """A server's whole answer."""
 
     status: int
     body: bytes
     reason: str = ""
+    retry_after_s: float | None = None
 
 
 class WebDavClient:
@@ -92,7 +95,7 @@ class WebDavClient:
         self._pool.clear()
 
     def url(self, path: str) -> str:
-        """A path's URL; whatever its letters mean to URLs, they are escaped."""
+        """The URL of a path; letters that mean something in URLs are escaped."""
         return f"{self.origin}{quote(path, safe='/~')}"
 
     def ask(
@@ -104,40 +107,56 @@ class WebDavClient:
         headers: Mapping[str, str] | None = None,
         repeat: bool = True,
     ) -> Answer:
-        """Send a request; the answer may be any but one that asks for patience.
+        """Send a request, and give any answer but one that asks for patience.
 
         Args:
             method: HTTP's or WebDAV's.
             path: From the server's root, unescaped.
-            body: What to send.
+            body: The request's bytes; None for none.
             headers: Beside our own.
             repeat: Whether doing it twice is as good as once.
 
         Raises:
-            TransientError: No answer, or one that asks to try again, as often as we tried.
+            TransientError: No answer, or one that asks to try again: as often as we tried, or later than we repeat.
             TerminalError: A certificate that isn't trusted.
         """
         until = time.monotonic() + REPEATING_S_MAX
-        for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS or time.monotonic() > until
+        for attempt in itertools.count(1):
+            may_repeat = repeat
             try:
                 answer = self._once(method, path, body, headers or {})
-            except TransientError:
-                if last or time.monotonic() > until or not repeat:
-                    raise
+            except TransientError as error:
+                failure = error
             else:
                 if answer.status not in _BUSY:
                     return answer
-                if last or not (repeat or answer.status in _UNDONE):
-                    raise TransientError(
-                        f"{method} {self.url(path)}: {answer.status} {answer.reason}",
-                        hint="the server may be busy; this is tried again",
-                    )
-            time.sleep(random.uniform(0.5, 1.0) * BACKOFF_S * 2 ** (attempt - 1))  # noqa: S311 - jitter
+                failure = self._busy(answer, method, path)
+                may_repeat |= answer.status in _UNDONE
+            delay_s = BACKOFF.delay_s(
+                attempt,
+                jitter=random.random(),  # noqa: S311 - spreads requests
+                retry_after_s=failure.retry_after_s,
+            )
+            if not may_repeat or attempt == ATTEMPTS or time.monotonic() + delay_s > until:
+                raise failure
+            time.sleep(delay_s)
         raise AssertionError("the last attempt returns or raises")
 
+    def _busy(self, answer: Answer, method: str, path: str) -> TransientError:
+        return TransientError(
+            f"{method} {self.url(path)}: {answer.status} {answer.reason}",
+            hint="the server may be busy; this is tried again",
+            retry_after_s=answer.retry_after_s,
+        )
+
     def refusal(self, answer: Answer, method: str, path: str) -> StreamsinkError:
-        """What an answer means that is no success and nothing the caller knows how to take."""
+        """The error of an answer that is no success and that the caller doesn't expect.
+
+        Args:
+            answer: The server's.
+            method: The request's, for the message.
+            path: The request's, for the message.
+        """
         said = f"{method} {self.url(path)}: {answer.status} {answer.reason}".strip()
         if answer.status in _DENIED:
             return TerminalError(
@@ -146,7 +165,8 @@ class WebDavClient:
                 "NextCloud wants an app password",
             )
         if answer.status == 507:
-            return TransientError(said, hint="the server has no room left: free some, or raise the quota")
+            hint = "the server has no room left: free some, or raise the quota"
+            return TransientError(said, hint=hint, retry_after_s=answer.retry_after_s)
         if 300 <= answer.status < 400:
             return TerminalError(said, hint="the server is elsewhere: correct archive.url")
         return TerminalError(
@@ -182,7 +202,8 @@ class WebDavClient:
             if response is not None:
                 with contextlib.suppress(HTTPError, OSError):
                     response.release_conn()
-        return Answer(response.status, b"".join(chunks), response.reason or "")
+        retry_after_s = read_retry_after(response.headers.get("Retry-After"), now_unix_s=time.time())
+        return Answer(response.status, b"".join(chunks), response.reason or "", retry_after_s)
 
     def _explain(self, error: Exception, method: str, path: str) -> StreamsinkError:
         asked = f"{method} {self.url(path)}"

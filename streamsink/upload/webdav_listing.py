@@ -1,4 +1,4 @@
-"""Reads what PROPFIND answers: which paths there are, folders or files, how large. Pure; asks no server."""
+"""Reads the answer to PROPFIND: paths, folders or files, and sizes. Pure; asks no server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one task in a process of its own and tells the worker how it goes. May not outlive its worker.
+"""Runs one task in its process and reports to the worker. May not outlive its worker.
 
 The worker and the child share one pipe. The child sends `TaskSnapshot`s, answers and, last, one `TaskEnd`; the worker
 sends `FlushOrder`s, `LevelOrder`s and `Order.STOP`, or nothing at all and dies: the end of the pipe is an order to stop
@@ -7,6 +7,7 @@ as well.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -19,17 +20,22 @@ from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import Any
 
-from streamsink.config.connector import parse_sink
+from streamsink.config.reading.connector import parse_sink
+from streamsink.config.reading.database import is_database_source, parse_database_source
+from streamsink.config.reading.source import parse_source
 from streamsink.config.secrets import Redactor, resolve
-from streamsink.config.source import parse_source
 from streamsink.errors import StreamsinkError, TransientError
 from streamsink.observe.log import configure
-from streamsink.observe.orders import FlushDone, TaskOrders
+from streamsink.observe.signals import set_on_signal
 from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.observe.task_control import FlushDone, TaskOrders
 from streamsink.worker.loggers import apply_level
 
 SNAPSHOT_INTERVAL_S = 1.0
-"""How often the newest snapshot goes to the worker."""
+"""How long the newest snapshot waits to be sent, at most."""
+
+SNAPSHOT_GAP_S = 0.1
+"""Snapshots are sent no closer than this; a task that has just read its first records is seen to have."""
 
 ORPHAN_EXIT_S = 7.0
 """A task whose worker is gone has this long to drain: its end is promised within 10 s, and reaping takes a while."""
@@ -38,7 +44,7 @@ TRACE_CHARS_MAX = 16_384
 
 
 class Order(StrEnum):
-    """What the worker may tell a child."""
+    """The orders that the worker may give a child."""
 
     STOP = "stop"
 
@@ -86,7 +92,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskEnd:
-    """How a task ended: `error_class` is empty where it drained and returned."""
+    """A task's end. `error_class` is empty where it drained and returned."""
 
     error_class: str = ""
     message: str = ""
@@ -96,7 +102,7 @@ class TaskEnd:
 
 
 class Outbox:
-    """What the child has yet to send: answers, only the newest snapshot, and the end last. Any thread may put."""
+    """The messages that the child has yet to send: answers, the newest snapshot, the end last. Any thread may put."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -118,13 +124,21 @@ class Outbox:
             self._changed.notify()
 
     def finish(self, end: TaskEnd) -> None:
-        """Send this last."""
+        """Send a message as the last one."""
         with self._changed:
             self._end = end
             self._changed.notify()
 
     def send(self) -> None:
-        """Send until the end has been sent or the worker is gone."""
+        """Send until the end has been sent or the worker is gone; a task that can't tell how it does is ended here."""
+        try:
+            self._send_all()
+        except Exception as error:  # noqa: BLE001 (the task's thread would go on unwatched)
+            with contextlib.suppress(OSError):
+                self._connection.send(describe_end(error))
+            os._exit(1)
+
+    def _send_all(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(
@@ -147,13 +161,21 @@ class Outbox:
                 self._wait_for_more()
 
     def _wait_for_more(self) -> None:
-        """Let a second pass between snapshots, unless there is something else to send."""
+        """Let some time pass between snapshots, unless there is something else to send."""
         with self._changed:
-            self._changed.wait_for(lambda: self._end is not None or self._answers, timeout=SNAPSHOT_INTERVAL_S)
+            self._changed.wait_for(lambda: self._end is not None or self._answers, timeout=SNAPSHOT_GAP_S)
 
 
 def describe_end(error: BaseException, redact: Callable[[str], str] = str) -> TaskEnd:
-    """Put an exception into words that survive the pipe, without the secrets that `redact` knows."""
+    """Put an exception into words that survive the pipe.
+
+    Args:
+        error: What ended the task.
+        redact: Takes the secrets out of a text.
+
+    Returns:
+        Class, message, hint and trace, and whether another try may help.
+    """
     known = error if isinstance(error, StreamsinkError) else None
     name = type(error).__name__
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -168,16 +190,21 @@ def describe_end(error: BaseException, redact: Callable[[str], str] = str) -> Ta
 
 
 def run_child(connection: Connection, spec: TaskSpec) -> None:
-    """Run the task of this process to its end. The target of the process; returns once the end is told."""
+    """Run this process's task to its end. This is the process's target; it returns once the end is told.
+
+    Args:
+        connection: This end of the pipe to the worker.
+        spec: The task, with secrets as references.
+    """
     outbox = Outbox(connection)
     stop = TaskOrders(outbox.answer)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    set_on_signal(stop, [signal.SIGTERM])
     sender = threading.Thread(target=outbox.send, name="tell-worker", daemon=True)
     sender.start()
     redactor = Redactor()
     configure(spec.worker.get("log.level", "INFO"), _Signature(spec, redactor))
-    threading.Thread(target=_obey, args=(connection, stop), name="obey-worker", daemon=True).start()
+    threading.Thread(target=_obey, args=(connection, stop, outbox), name="obey-worker", daemon=True).start()
     try:
         config, worker = resolve(spec.config), resolve(spec.worker)
         redactor.learn(worker)
@@ -204,7 +231,7 @@ class _Signature:
         return self._redactor(logger, method, event)
 
 
-def _obey(connection: Connection, orders: TaskOrders) -> None:
+def _obey(connection: Connection, orders: TaskOrders, outbox: Outbox) -> None:
     """Carry out the worker's orders, and take its death for one; after that also make sure that the process ends."""
     try:
         while True:
@@ -217,12 +244,32 @@ def _obey(connection: Connection, orders: TaskOrders) -> None:
                     orders.set()
     except (EOFError, OSError):
         orders.set()
+    except Exception as error:  # noqa: BLE001 (a task that hears no orders has to end)
+        outbox.finish(describe_end(error))
     time.sleep(ORPHAN_EXIT_S)
     os._exit(1)
 
 
 def run_source(spec: TaskSpec, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
-    """Run a source task: validate, and replay until stopped."""
+    """Run a source task: validate, and replay until stopped.
+
+    Args:
+        spec: The task, secrets resolved.
+        stop: Ends the task in good order.
+        report: Told the task's state, for REST and metrics.
+
+    Raises:
+        ConfigError: The configuration can't be used.
+        TransientError: A store, a database or the brokers can't be reached now.
+        TerminalError: One of them refuses.
+    """
+    if is_database_source(spec.config):
+        from streamsink.database.source import run_database_source  # noqa: PLC0415 (an extra's)
+
+        run_database_source(
+            parse_database_source(spec.config, spec.worker)[0], task_id=spec.task_id, stop=stop, report=report
+        )
+        return
     from streamsink.replay.source import run_source_task  # noqa: PLC0415 (heavy; needed in a task's process only)
 
     config, _warnings = parse_source(spec.config, spec.worker)
@@ -230,7 +277,18 @@ def run_source(spec: TaskSpec, stop: threading.Event, report: Callable[[TaskSnap
 
 
 def run_sink(spec: TaskSpec, stop: threading.Event, report: Callable[[TaskSnapshot], None]) -> None:
-    """Run a sink task: validate, and go down the path of a record until stopped."""
+    """Run a sink task: validate, and go down the path of a record until stopped.
+
+    Args:
+        spec: The task, secrets resolved.
+        stop: Ends the task in good order.
+        report: Told the task's state, for REST and metrics.
+
+    Raises:
+        ConfigError: The configuration can't be used.
+        TransientError: Store or brokers can't be reached for longer than retries last.
+        TerminalError: One of them refuses.
+    """
     from streamsink.sink.build import run_sink_task  # noqa: PLC0415 (heavy; needed in a task's process only)
 
     config, _warnings = parse_sink(spec.config, spec.worker)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import structlog
 
+from streamsink.errors import StreamsinkError
+
 ASK_S = 5.0
 """How long one question to the brokers may take."""
 
@@ -47,11 +49,16 @@ class ClusterId:
         from confluent_kafka import KafkaException  # noqa: PLC0415 (a worker without REST calls never loads it)
         from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
+        from streamsink.consume.clients import make_client  # noqa: PLC0415
+        from streamsink.consume.failures import words_of  # noqa: PLC0415
+
         try:
             # Tasks report a broker that is away; the cluster's id is only nice to have.
-            self._known = AdminClient({**self._properties, "log_level": "0"}).list_topics(timeout=ASK_S).cluster_id
-        except KafkaException as error:
-            _log.info("the Kafka cluster's id is not known yet", reason=str(error))
+            self._known = (
+                make_client(AdminClient, {**self._properties, "log_level": "0"}).list_topics(timeout=ASK_S).cluster_id
+            )
+        except (KafkaException, StreamsinkError) as error:
+            _log.info("the Kafka cluster's id is not known yet", reason=words_of(error))
         finally:
             with self._lock:
                 self._asking = None

@@ -10,7 +10,12 @@ from streamsink.errors import RebalanceError, RequestTimeoutError
 
 
 def await_flushes(connector: str, answers: Sequence[Future[bool]], *, timeout_s: float) -> None:
-    """Return once every task has stored and committed what it had read.
+    """Wait until every task has stored and committed the records that it had read.
+
+    Args:
+        connector: The connector's name, for errors.
+        answers: One for each task; False where partitions changed hands.
+        timeout_s: Seconds for all of them together.
 
     Raises:
         RebalanceError: A partition changed hands, or a task ended, before that.

@@ -52,7 +52,7 @@ class FolderWatch:
         return self._told is not None
 
     def poll(self) -> list[Definition] | None:
-        """Every definition, if any file has appeared, changed or gone since the last time; None otherwise."""
+        """Give every definition if a file has appeared, changed or gone since the last call; None otherwise."""
         try:
             stamps = {path: stamp(path) for path in sorted(self.folder.iterdir()) if _is_connector(path)}
         except OSError as error:
@@ -72,7 +72,7 @@ def _is_connector(path: Path) -> bool:
 
 
 def stamp(path: Path) -> str:
-    """What changes when a file does. A file that goes, or can't be read, in between has a stamp of its own."""
+    """Make a file's stamp, which changes when the file does. A file that goes, or can't be read, has another stamp."""
     try:
         stat = path.stat()
         content = path.read_bytes() if stat.st_size <= FILE_BYTES_MAX else b""

@@ -1,4 +1,4 @@
-"""The herder seam: what REST and metrics ask of whoever keeps the connectors. Defines the protocol only.
+"""The herder seam: what REST and metrics ask of the part that keeps the connectors. Defines the protocol only.
 
 Standalone keeps them in a folder, distributed in a topic; REST can't tell. Every call may come from any thread.
 
@@ -8,7 +8,7 @@ Orders and everything about offsets may block, never longer than `ORDER_S`; REST
 return once what was asked is kept, so that it outlives a restart; tasks follow on their own. They raise only
 
 * `NotFoundError` for an unknown connector, task or logger (404),
-* `ConflictError` where a new connector's name is taken (409),
+* `NameTakenError` where a new connector's name is taken (409),
 * `RebalanceError` while connectors change hands (409: clients try again),
 * `BadRequestError` for what this connector, in this state, can't do (400),
 * `ConfigError` with every problem of a configuration (400),
@@ -40,7 +40,7 @@ ORDER_S = 60.0
 
 
 class Questions(Protocol):
-    """What connectors there are and how they do."""
+    """Questions about connectors and how they do."""
 
     @property
     def worker_id(self) -> str:
@@ -48,19 +48,31 @@ class Questions(Protocol):
         ...
 
     def connectors(self) -> list[str]:
-        """Names, sorted."""
+        """The connectors' names, sorted."""
         ...
 
     def info(self, connector: str) -> ConnectorInfo | None:
-        """Its configuration, fit to be shown, and its tasks."""
+        """Give a connector's configuration, fit to be shown, and its tasks."""
+        ...
+
+    def stored_config(self, connector: str) -> Mapping[str, str]:
+        """Give a connector's configuration with its secrets, never to be shown; empty where there is none."""
         ...
 
     def status(self, connector: str) -> ConnectorStatus | None:
-        """How it and its tasks are doing."""
+        """Tell how a connector and its tasks are doing."""
         ...
 
     def task_status(self, connector: str, task_id: int) -> TaskStatus | None:
-        """How one task is doing."""
+        """Tell how one task is doing.
+
+        Args:
+            connector: The connector's name.
+            task_id: The task's number.
+
+        Returns:
+            The status, None where there is no such connector or task.
+        """
         ...
 
     def topics(self, connector: str) -> list[str] | None:
@@ -71,28 +83,68 @@ class Questions(Protocol):
         """The connector classes this worker runs."""
         ...
 
+    def starting(self) -> str:
+        """The reason why the connectors aren't known yet, "" once they are."""
+        ...
+
     def live(self) -> Health:
         """Whether the worker's loop goes round."""
         ...
 
     def ready(self) -> Health:
-        """Whether every task that should run does."""
+        """Whether the worker takes its part, and what is wrong with connectors and tasks."""
         ...
 
 
 class Orders(Protocol):
-    """What connectors there shall be and what they shall do."""
+    """Orders to make, change and end connectors."""
 
     def create(self, connector: str, config: Mapping[str, str], state: TargetState) -> ConnectorInfo:
-        """Make a connector that is meant to be in `state`."""
+        """Make a connector.
+
+        Args:
+            connector: The connector's name.
+            config: Its flat map, secrets as references.
+            state: The state that it is meant to be in.
+
+        Returns:
+            The connector, fit to be shown.
+
+        Raises:
+            NameTakenError: There is one of that name.
+            ConfigError: The configuration can't be used.
+        """
         ...
 
     def put_config(self, connector: str, config: Mapping[str, str]) -> tuple[ConnectorInfo, bool]:
-        """Replace its whole configuration, or make it; True where it was made."""
+        """Replace a connector's whole configuration, or make the connector.
+
+        Args:
+            connector: The connector's name.
+            config: Its flat map. A value that reads `[hidden]` keeps the stored one.
+
+        Returns:
+            The connector, fit to be shown, and whether it was made.
+
+        Raises:
+            ConfigError: The configuration can't be used.
+        """
         ...
 
     def patch_config(self, connector: str, patch: Mapping[str, str | None]) -> ConnectorInfo:
-        """Set some keys of its configuration, and remove those that are None."""
+        """Change some keys of a connector's configuration.
+
+        Args:
+            connector: The connector's name.
+            patch: New values by key. None removes the key.
+
+        Returns:
+            The connector, fit to be shown.
+
+        Raises:
+            NotFoundError: There is no such connector.
+            ConfigError: The configuration can't be used.
+        """
         ...
 
     def delete(self, connector: str) -> None:
@@ -100,15 +152,43 @@ class Orders(Protocol):
         ...
 
     def restart(self, connector: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStatus:
-        """Begin to restart it, and its tasks if asked; the answer shows what was chosen as RESTARTING."""
+        """Begin to restart a connector, and its tasks if asked.
+
+        Args:
+            connector: The connector's name.
+            include_tasks: Whether tasks are restarted too.
+            only_failed: Whether only connector and tasks that have failed are.
+
+        Returns:
+            The connector's status. Whatever is restarted shows as RESTARTING.
+
+        Raises:
+            NotFoundError: There is no such connector.
+        """
         ...
 
     def restart_task(self, connector: str, task_id: int) -> None:
-        """Begin to restart one task."""
+        """Begin to restart one task.
+
+        Args:
+            connector: The connector's name.
+            task_id: The task's number.
+
+        Raises:
+            NotFoundError: There is no such connector or task.
+        """
         ...
 
     def set_target(self, connector: str, state: TargetState) -> None:
-        """Pause, resume or stop it: from now on it is meant to be in `state`."""
+        """Pause, resume or stop a connector.
+
+        Args:
+            connector: The connector's name.
+            state: The state that it is meant to be in from now on.
+
+        Raises:
+            NotFoundError: There is no such connector.
+        """
         ...
 
     def reset_topics(self, connector: str) -> None:
@@ -116,19 +196,38 @@ class Orders(Protocol):
         ...
 
     def flush(self, connector: str) -> None:
-        """Close, store and commit all that its tasks have read by now; returns when Kafka has taken the commits."""
+        """Store and commit all that a connector's tasks have read by now. Returns when Kafka has taken the commits.
+
+        Raises:
+            NotFoundError: There is no such connector.
+            BadRequestError: It is no sink.
+            RebalanceError: Partitions or tasks change hands.
+            RequestTimeoutError: It takes longer than `ORDER_S`.
+        """
         ...
 
 
 class Offsets(Protocol):
-    """Where connectors stand in what they read."""
+    """The offsets of connectors in the topics or archives that they read."""
 
     def offsets(self, connector: str) -> list[OffsetEntry]:
-        """What is committed, whatever state the connector is in."""
+        """Read the committed offsets, whatever state the connector is in."""
         ...
 
     def alter_offsets(self, connector: str, offsets: Sequence[OffsetEntry]) -> str:
-        """Set some, and remove those of None, of a STOPPED connector; what to tell about it."""
+        """Set or remove some offsets of a STOPPED connector.
+
+        Args:
+            connector: The connector's name.
+            offsets: In Connect's shapes. An entry without an offset removes it.
+
+        Returns:
+            What to tell about it, in a sentence.
+
+        Raises:
+            NotFoundError: There is no such connector.
+            BadRequestError: The connector is not STOPPED, or an entry doesn't fit.
+        """
         ...
 
     def reset_offsets(self, connector: str) -> str:
@@ -137,14 +236,26 @@ class Offsets(Protocol):
 
 
 class Loggers(Protocol):
-    """How much is logged."""
+    """The levels of loggers."""
 
     def loggers(self) -> dict[str, LoggerLevel]:
-        """Loggers of this worker with a level of their own, `root` among them."""
+        """Loggers of this worker whose level was set, `root` among them."""
         ...
 
     def set_logger(self, logger: str, level: str, *, cluster: bool) -> list[str]:
-        """Log `logger` and what is below it from this level on, on all workers if `cluster`; which ones that were."""
+        """Log from a level on.
+
+        Args:
+            logger: The logger's name. Loggers below it follow; `root` stands for all.
+            level: A level of Connect's, such as `DEBUG`, in any case.
+            cluster: Whether the level is set on all workers.
+
+        Returns:
+            The loggers that were set at once on this worker; empty where a record tells all workers.
+
+        Raises:
+            NotFoundError: There is no such level.
+        """
         ...
 
 

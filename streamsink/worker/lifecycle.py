@@ -30,7 +30,7 @@ _TARGETED = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a usable definition comes to: the tasks to run, all with one configuration, and what to warn of.
+    """The plan that a usable definition makes: the tasks to run, all with one configuration, and warnings.
 
     `offsets` is how to reach what the connector has committed.
     """
@@ -82,12 +82,12 @@ class ConnectorLifecycle:
 
     @property
     def definition(self) -> Definition | None:
-        """What defines it now, usable or not; None once it is removed."""
+        """The present definition, usable or not; None once the connector is removed."""
         return self._definition
 
     @property
     def target(self) -> TargetState:
-        """What it is meant to be."""
+        """The state that the connector is meant to be in."""
         return self._target
 
     @property
@@ -112,16 +112,16 @@ class ConnectorLifecycle:
 
     @property
     def planned_ids(self) -> tuple[int, ...]:
-        """Their numbers."""
+        """The planned tasks' numbers."""
         return tuple(spec.task_id for spec in self.planned)
 
     @property
     def offsets(self) -> OffsetAccess | None:
-        """How to reach what it has committed; None where it has never been usable."""
+        """The way to reach its committed offsets; None where it has never been usable."""
         return self._plan.offsets if self._plan else None
 
     def define(self, definition: Definition) -> None:
-        """Take a new definition; tasks that run just as it says go on undisturbed, those that failed try again."""
+        """Take a new definition. Tasks that run just as it says go on undisturbed, and failed ones try again."""
         if definition == self._definition:
             return
         self._definition = definition
@@ -150,7 +150,15 @@ class ConnectorLifecycle:
         self._topics.reset(self._snapshots())
 
     def restart(self, *, include_tasks: bool, only_failed: bool) -> ConnectorStatus:
-        """Read the definition anew, and its tasks too if asked; what was chosen shows as RESTARTING."""
+        """Read the definition anew, and restart tasks if asked.
+
+        Args:
+            include_tasks: Whether tasks are restarted too.
+            only_failed: Whether only connector and tasks that have failed are.
+
+        Returns:
+            The connector's status. Whatever is restarted shows as RESTARTING.
+        """
         status = self.status()
         itself = not only_failed or status.state is State.FAILED
         chosen = {
@@ -220,13 +228,13 @@ class ConnectorLifecycle:
             _log.info("connector started", connector=self.name, tasks=len(started))
 
     def info(self) -> ConnectorInfo:
-        """Its configuration, masked, and the tasks it has."""
+        """Give its configuration, masked, and its tasks."""
         status = self.status()
         shown = {**self._shown, "name": self.name}
         return ConnectorInfo(self.name, status.type, shown, tuple(task.task_id for task in status.tasks))
 
     def status(self) -> ConnectorStatus:
-        """How it and its tasks are doing; PAUSED and STOPPED only once no task runs any more."""
+        """Tell how it and its tasks are doing. It is PAUSED or STOPPED only once no task runs any more."""
         problem, plan, tasks = self._problem, self._plan, self._tasks
         running = any(not task.ended for task in tasks.values())
         state = State.RUNNING if tasks else _TARGETED[self._target]
@@ -273,6 +281,10 @@ class ConnectorLifecycle:
         except StreamsinkError as error:
             self._refuse(f"{type(error).__name__}: {error}")
             return
+        except Exception as error:  # noqa: BLE001 (one connector must not take the worker along)
+            _log.exception("connector can't be planned", connector=self.name)
+            self._refuse(f"{type(error).__name__}: {error}")
+            return
         for warning in plan.warnings:
             _log.warning("connector configuration", connector=self.name, warning=warning)
         self._problem = ""
@@ -304,5 +316,5 @@ class ConnectorLifecycle:
 
 
 def _shared(spec: TaskSpec) -> TaskSpec:
-    """What all tasks of one definition have in common."""
+    """The part that all tasks of one definition share."""
     return replace(spec, task_id=0)

@@ -1,4 +1,4 @@
-"""Levels of loggers, in Connect's words: set in this process, and told to tasks' processes. Logs nothing itself."""
+"""Sets levels of loggers, in Connect's words, here and in tasks' processes. Logs nothing itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ def level_name(text: str) -> str:
 
 
 def apply_level(logger: str, level: str) -> None:
-    """Log `logger` and what is below it from this level on, in this process."""
+    """Log from a level on, in this process.
+
+    Args:
+        logger: The logger's name. Loggers below it follow; `root` stands for all.
+        level: A key of `LEVELS`.
+    """
     logging.getLogger(None if logger == ROOT else logger).setLevel(LEVELS[level])
 
 
@@ -50,17 +55,24 @@ class LogLevels:
         self._lock = threading.Lock()
 
     def all(self) -> dict[str, LoggerLevel]:
-        """Those that were set, and the root's."""
+        """The levels that were set, and the root's."""
         root = logging.getLogger().level
         name = next((name for name, number in LEVELS.items() if number >= root), "OFF")
         return {ROOT: LoggerLevel(name), **self._set}
 
     def told(self) -> dict[str, str]:
-        """What a new process must be told."""
+        """The levels that a new process must be told."""
         return {logger: at.level for logger, at in self._set.items()}
 
     def set(self, logger: str, level: str) -> list[str]:
-        """Set a level here; loggers below it that had one of their own follow it. Returns what was set.
+        """Set a level here. Loggers below it that had a level follow it.
+
+        Args:
+            logger: The logger's name; `root` stands for all.
+            level: A level of Connect's, such as `DEBUG`, in any case.
+
+        Returns:
+            The loggers that were set, sorted.
 
         Raises:
             NotFoundError: There is no such level, or too many loggers were set.

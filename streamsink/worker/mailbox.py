@@ -33,6 +33,13 @@ class Mailbox:
     def ask(self, order: Callable[[], _T], *, timeout_s: float) -> _T:
         """Have the order carried out, and return or raise what it does.
 
+        Args:
+            order: What to carry out, in the other thread.
+            timeout_s: Seconds to wait for its turn and its end.
+
+        Returns:
+            What the order returns.
+
         Raises:
             RebalanceError: The worker is stopping, or has too many orders.
             RequestTimeoutError: Its turn did not come within `timeout_s`; then it is not carried out at all.
@@ -79,7 +86,7 @@ class Mailbox:
             return
         try:
             result = letter.order()
-        except BaseException as error:  # noqa: BLE001 (whoever asked gets it)
+        except BaseException as error:  # noqa: BLE001 (the caller gets it)
             letter.answer.set_exception(error)
         else:
             letter.answer.set_result(result)

@@ -1,4 +1,4 @@
-"""What a sink has committed, in Connect's shapes: read, set and removed in its consumer group. Knows no herder."""
+"""Reads, sets and removes a sink's committed offsets, in Connect's shapes. Knows no herder."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ LEAVE_RETRY_S = 1.0
 Properties = Callable[[], Mapping[str, str]]
 """librdkafka's properties of the connector's consumer, `group.id` and secrets included; looked up when needed."""
 
+TellArchived = Callable[[Sequence[tuple[str, int, int]]], str]
+"""Given topics, partitions and offsets, a sentence to put behind an answer, or nothing."""
+
 _T = TypeVar("_T")
 
 
@@ -40,7 +43,7 @@ class OffsetAccess(Protocol):
         ...
 
     def alter(self, offsets: Sequence[OffsetEntry]) -> str:
-        """Set some and remove those of None; what to tell about it."""
+        """Set some offsets, and remove entries of None. Gives a sentence to tell about it."""
         ...
 
     def reset(self) -> str:
@@ -49,11 +52,18 @@ class OffsetAccess(Protocol):
 
 
 class SinkOffsets:
-    """The offsets of a sink's consumer group."""
+    """The offsets of a sink's consumer group.
 
-    def __init__(self, connector: str, properties: Properties) -> None:
+    Args:
+        connector: Its name.
+        properties: Of its consumer.
+        archived: Tells in words what is archived already of partitions from their new offsets on.
+    """
+
+    def __init__(self, connector: str, properties: Properties, archived: TellArchived = lambda _: "") -> None:
         self._connector = connector
         self._properties = properties
+        self._archived = archived
 
     def read(self) -> list[OffsetEntry]:
         """All that is committed, by topic and partition."""
@@ -64,16 +74,18 @@ class SinkOffsets:
         ]
 
     def alter(self, offsets: Sequence[OffsetEntry]) -> str:
-        """Set some and remove those of None.
+        """Set some offsets, and remove entries of None.
 
         Raises:
-            BadRequestError: An entry is not of a sink's form.
+            BadRequestError: An entry is not of a sink's form, or no such partition, or it ends before the offset.
         """
         from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # noqa: PLC0415 (heavy)
 
         wanted = [(*_partition(each.partition), _offset(each.offset)) for each in offsets]
         admin, group = self._admin()
         kept = [TopicPartition(topic, number, offset) for topic, number, offset in wanted if offset is not None]
+
+        self._require_within(admin, kept)
 
         def alter() -> None:
             request = [ConsumerGroupTopicPartitions(group, kept)]
@@ -87,7 +99,35 @@ class SinkOffsets:
         gone = {(topic, number) for topic, number, offset in wanted if offset is None}
         if gone:
             self._remove(admin, group, gone)
-        return "The offsets for this connector have been altered successfully"
+        said = self._archived([(at.topic, at.partition, at.offset) for at in kept]) if kept else ""
+        return f"The offsets for this connector have been altered successfully{said}"
+
+    def _require_within(self, admin: AdminClient, wanted: Sequence[TopicPartition]) -> None:
+        """Refuse offsets of partitions that don't exist, and offsets beyond a partition's end."""
+        from confluent_kafka import KafkaException  # noqa: PLC0415 (heavy)
+        from confluent_kafka.admin._listoffsets import OffsetSpec  # noqa: PLC0415
+
+        if not wanted:
+            return
+        try:
+            topics = admin.list_topics(timeout=ASK_S).topics
+        except KafkaException as error:
+            said = error.args[0].str()
+            raise RequestTimeoutError(f"Kafka did not tell which topics there are: {said}", hint="ask again") from None
+        for at in wanted:
+            partitions = topics[at.topic].partitions if at.topic in topics else {}
+            if at.partition not in partitions:
+                known = f"it has {len(partitions)} partitions, from 0 on" if partitions else "there is no such topic"
+                raise BadRequestError(f"Partition {at.partition} of topic {at.topic} does not exist: {known}")
+        end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = admin.list_offsets(dict.fromkeys(wanted, end), request_timeout=ASK_S)
+        ends = {(at.topic, at.partition): self._wait(answer).offset for at, answer in asked.items()}
+        for at in wanted:
+            if at.offset > ends[at.topic, at.partition]:
+                raise BadRequestError(
+                    f"Offset {at.offset} is beyond the end of partition {at.partition} of topic {at.topic}: "
+                    f"{ends[at.topic, at.partition]}"
+                )
 
     def reset(self) -> str:
         """Remove the consumer group; one that is not there is as good."""
@@ -123,15 +163,19 @@ class SinkOffsets:
             )
 
     def _committed(self) -> list[TopicPartition]:
-        """What the group has committed in any topic, asked by a consumer that never joins.
+        """Read the group's offsets in all topics, by a consumer that never joins.
 
         The admin client's call for this crashes in librdkafka 2.16 when the coordinator is busy.
         """
         from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: PLC0415 (heavy)
 
+        from streamsink.consume.clients import make_client  # noqa: PLC0415
+
         properties = self._properties()
         reaching, group = _reaching(properties), properties["group.id"]
-        consumer = Consumer({**reaching, "group.id": group, "enable.auto.commit": "false", "log_level": "0"})
+        consumer = make_client(
+            Consumer, {**reaching, "group.id": group, "enable.auto.commit": "false", "log_level": "0"}
+        )
         try:
             topics = consumer.list_topics(timeout=ASK_S).topics
             asked = [TopicPartition(name, number) for name, topic in topics.items() for number in topic.partitions]
@@ -148,8 +192,10 @@ class SinkOffsets:
     def _admin(self) -> tuple[AdminClient, str]:
         from confluent_kafka.admin import AdminClient  # noqa: PLC0415 (heavy)
 
+        from streamsink.consume.clients import make_client  # noqa: PLC0415
+
         properties = self._properties()
-        return AdminClient({**_reaching(properties), "log_level": "0"}), properties["group.id"]
+        return make_client(AdminClient, {**_reaching(properties), "log_level": "0"}), properties["group.id"]
 
     def _wait(self, answer: Future[_T]) -> _T:
         from confluent_kafka import KafkaError, KafkaException  # noqa: PLC0415 (heavy)
@@ -172,7 +218,7 @@ class SinkOffsets:
         busy = {Codes.NON_EMPTY_GROUP, Codes.UNKNOWN_MEMBER_ID, Codes.REBALANCE_IN_PROGRESS}
         kind = _StillThereError if error.code() in busy else TransientError
         return kind(
-            f"Kafka refused to change the offsets of connector {self._connector}: {error}",
+            f"Kafka refused to change the offsets of connector {self._connector}: {error.str()}",
             hint="a member of its consumer group may still be there: try again once its session has ended",
         )
 
@@ -182,7 +228,7 @@ class _StillThereError(TransientError):
 
 
 def _reaching(properties: Mapping[str, str]) -> dict[str, str]:
-    """What of a client's properties says how to reach the brokers."""
+    """Keep the client properties that say how to reach the brokers."""
     return {key: value for key, value in properties.items() if key.startswith(REACHING)}
 
 
@@ -232,7 +278,7 @@ def _number(value: object, what: str, largest: int) -> int:
 
 
 def must_be_stopped(connector: str) -> BadRequestError:
-    """What to say where offsets may not be changed because tasks use them."""
+    """Say why offsets may not be changed while tasks use them."""
     return BadRequestError(
         "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the "
         f"specified connector by issuing a 'PUT' request to the '/connectors/{connector}/stop' endpoint"

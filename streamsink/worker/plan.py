@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamsink import __version__
-from streamsink.config.connector import parse_sink
-from streamsink.config.files import load_connectors
-from streamsink.config.profiles import CLASSES
-from streamsink.config.secrets import Redactor, mask, resolve
-from streamsink.config.source import parse_source
-from streamsink.config.source_keys import SOURCES, find_source
+from streamsink.config.reading.connector import parse_sink
+from streamsink.config.reading.database import is_database_source, parse_database_source
+from streamsink.config.reading.files import load_connectors
+from streamsink.config.reading.source import parse_source
+from streamsink.config.secrets import Redactor, mask, require_secrets, resolve
+from streamsink.config.vendors.profiles import CLASSES
+from streamsink.config.vendors.sources import SOURCES, find_source
 from streamsink.errors import ConfigError, Problem
+from streamsink.worker.archived import Wanted, tell_archived
 from streamsink.worker.child import TaskSpec, run_sink, run_source
+from streamsink.worker.database_offsets import DatabaseOffsets
 from streamsink.worker.folder import Definition
 from streamsink.worker.lifecycle import Plan, Planner
 from streamsink.worker.offsets import SinkOffsets
@@ -33,7 +36,15 @@ PLUGINS = (
 
 
 def read_definitions(folder: Path, stamps: Mapping[Path, str]) -> list[Definition]:
-    """Every connector the folder defines; a file that can't be used is a definition with a problem."""
+    """Read every connector that a folder defines. A file that can't be used becomes a definition with a problem.
+
+    Args:
+        folder: The connectors folder, with one file for each.
+        stamps: Each file's stamp, which changes with its content.
+
+    Returns:
+        One definition for each connector.
+    """
     definitions = []
     for name, file in load_connectors(folder).items():
         stamp = stamps.get(file.path, "")
@@ -51,11 +62,15 @@ def make_planner(worker: Mapping[str, str], redactor: Redactor) -> Planner:
     Args:
         worker: The worker's flat map, secrets as references.
         redactor: Learns each connector's secrets, and keeps them out of what is said about its configuration.
+
+    Returns:
+        A function that makes a connector's tasks of its definition, or raises ConfigError with every problem.
     """
 
     def plan(definition: Definition) -> Plan:
         assert definition.config is not None
         config = dict(definition.config)
+        require_secrets(config)
         resolved = resolve(config)
         redactor.learn(resolved)
         try:
@@ -74,17 +89,28 @@ def make_planner(worker: Mapping[str, str], redactor: Redactor) -> Planner:
         def consumer() -> Mapping[str, str]:
             return parse_sink(resolve(config), resolve(worker))[0].consumer
 
+        def archived(wanted: Wanted) -> str:
+            return redactor.redact(tell_archived(config, worker, wanted))
+
         told_warnings = tuple(redactor.redact(warning) for warning in warnings)
-        return Plan("sink", tasks, told_warnings, SinkOffsets(definition.name, consumer))
+        return Plan("sink", tasks, told_warnings, SinkOffsets(definition.name, consumer, archived))
 
     return plan
 
 
 def _plan_source(name: str, config: dict[str, str], worker: Mapping[str, str], redactor: Redactor) -> Plan:
-    _, warnings = parse_source(resolve(config), resolve(worker))
+    database = is_database_source(config)
+    _, warnings = (parse_database_source if database else parse_source)(resolve(config), resolve(worker))
     tasks_max = _tasks_max(config)
     tasks = tuple(TaskSpec(name, number, config, worker, run_source, SOURCE_DRAIN_MS) for number in range(tasks_max))
     told = tuple(redactor.redact(warning) for warning in warnings)
+    if database:
+        return Plan(
+            "source",
+            tasks,
+            told,
+            DatabaseOffsets(name, lambda: parse_database_source(resolve(config), resolve(worker))[0]),
+        )
     return Plan("source", tasks, told, SourceOffsets(name, lambda: parse_source(resolve(config), resolve(worker))[0]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -10,34 +9,11 @@ import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
 
 from streamsink.worker.child import FlushOrder, LevelOrder, Order, TaskSpec, run_child
-
-if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext, SpawnContext
-
-# Imported once by the fork server, so that a child costs a few megabytes of its own; the program's own script is one
-# of them. Store libraries that must not see a fork (libuplink) are loaded in the child and stay out of here.
-PRELOAD = (
-    *("__main__", "pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka"),
-    "streamsink.sink.build",
-)
+from streamsink.worker.fork_server import PROCESSES, context
 
 REAP_S = 5.0
-
-# Starting a process makes multiprocessing poll every other child; two threads that poll one child take each other's
-# exit status.
-_PROCESSES = threading.Lock()
-
-
-def context() -> ForkServerContext | SpawnContext:
-    """How processes are made here: forked from a server with the heavy imports done, or spawned where there is none."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload(list(PRELOAD))
-    return forkserver
 
 
 class TaskProcess:
@@ -49,7 +25,7 @@ class TaskProcess:
         self._process = made.Process(target=run_child, args=(theirs, spec), name=f"task-{spec}", daemon=True)
         self._sending = threading.Lock()
         try:
-            with _PROCESSES:
+            with PROCESSES:
                 self._process.start()
         finally:
             theirs.close()
@@ -86,6 +62,6 @@ class TaskProcess:
         return code
 
     def _poll(self) -> int | None:
-        with _PROCESSES:
+        with PROCESSES:
             self._process.join(0)
             return self._process.exitcode

@@ -9,17 +9,17 @@ from typing import TypeVar
 
 import structlog
 
-from streamsink.errors import BadRequestError, ConflictError
+from streamsink.errors import BadRequestError, NameTakenError
 from streamsink.observe.health import Health, TaskObservation, liveness, readiness
 from streamsink.observe.metrics import TaskMetrics
 from streamsink.worker.flush import await_flushes
 from streamsink.worker.folder import FolderWatch
+from streamsink.worker.folder_connectors import Roster
 from streamsink.worker.herder import ORDER_S
 from streamsink.worker.lifecycle import Planner, Supervise
 from streamsink.worker.loggers import LogLevels
 from streamsink.worker.mailbox import Mailbox
 from streamsink.worker.offsets import OffsetAccess, must_be_stopped
-from streamsink.worker.roster import Roster
 from streamsink.worker.status import (
     ConnectorInfo,
     ConnectorStatus,
@@ -35,7 +35,7 @@ from streamsink.worker.supervisor import TaskSupervisor
 _log = structlog.get_logger(__name__)
 
 TICK_S = 0.2
-FOLDER_POLL_S = 1.0
+FOLDER_POLL_S = 0.1
 
 _T = TypeVar("_T")
 
@@ -95,21 +95,26 @@ class StandaloneHerder:
         self._roster.turn(now)
 
     def connectors(self) -> list[str]:
-        """Names, sorted."""
+        """See `Questions.connectors`."""
         return sorted(lifecycle.name for lifecycle in self._roster.lifecycles if not lifecycle.removed)
 
     def info(self, connector: str) -> ConnectorInfo | None:
-        """Its configuration, fit to be shown, and its tasks."""
+        """See `Questions.info`."""
         lifecycle = self._roster.find(connector)
         return lifecycle.info() if lifecycle else None
 
+    def stored_config(self, connector: str) -> Mapping[str, str]:
+        """See `Questions.stored_config`."""
+        lifecycle = self._roster.find(connector)
+        return (lifecycle.definition.config if lifecycle and lifecycle.definition else None) or {}
+
     def status(self, connector: str) -> ConnectorStatus | None:
-        """How it and its tasks are doing."""
+        """See `Questions.status`."""
         lifecycle = self._roster.find(connector)
         return lifecycle.status() if lifecycle else None
 
     def task_status(self, connector: str, task_id: int) -> TaskStatus | None:
-        """How one task is doing."""
+        """See `Questions.task_status`."""
         status = self.status(connector)
         return next((task for task in status.tasks if task.task_id == task_id), None) if status else None
 
@@ -119,17 +124,17 @@ class StandaloneHerder:
         return lifecycle.topics() if lifecycle else None
 
     def create(self, connector: str, config: Mapping[str, str], state: TargetState) -> ConnectorInfo:
-        """Make a connector, unless there is one of that name."""
+        """See `Orders.create`."""
 
         def order() -> ConnectorInfo:
             if self._roster.find(connector):
-                raise ConflictError(f"Connector {connector} already exists")
+                raise NameTakenError(f"Connector {connector} already exists")
             return self._roster.put(connector, config, state)
 
         return self._ask(order)
 
     def put_config(self, connector: str, config: Mapping[str, str]) -> tuple[ConnectorInfo, bool]:
-        """Replace its whole configuration, or make it; True where it was made."""
+        """See `Orders.put_config`."""
 
         def order() -> tuple[ConnectorInfo, bool]:
             created = self._roster.find(connector) is None
@@ -138,7 +143,7 @@ class StandaloneHerder:
         return self._ask(order)
 
     def patch_config(self, connector: str, patch: Mapping[str, str | None]) -> ConnectorInfo:
-        """Set some keys of its configuration, and remove those that are None."""
+        """See `Orders.patch_config`."""
         return self._ask(lambda: self._roster.patch(connector, patch))
 
     def delete(self, connector: str) -> None:
@@ -146,17 +151,17 @@ class StandaloneHerder:
         self._ask(lambda: self._roster.remove(connector))
 
     def restart(self, connector: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStatus:
-        """Begin to restart it, and its tasks if asked."""
+        """See `Orders.restart`."""
         return self._ask(
             lambda: self._roster.known(connector).restart(include_tasks=include_tasks, only_failed=only_failed)
         )
 
     def restart_task(self, connector: str, task_id: int) -> None:
-        """Begin to restart one task."""
+        """See `Orders.restart_task`."""
         self._ask(lambda: self._roster.known(connector).restart_task(task_id))
 
     def set_target(self, connector: str, state: TargetState) -> None:
-        """Pause, resume or stop it."""
+        """See `Orders.set_target`."""
         self._ask(lambda: self._roster.set_target(connector, state))
 
     def reset_topics(self, connector: str) -> None:
@@ -164,19 +169,19 @@ class StandaloneHerder:
         self._ask(lambda: self._roster.known(connector).reset_topics())
 
     def flush(self, connector: str) -> None:
-        """Have its tasks store and commit what they have read, and wait for that."""
+        """See `Orders.flush`."""
         lifecycle = self._roster.known(connector)
         if lifecycle.status().type != "sink":
             raise BadRequestError(f"Connector {connector} is no sink: there is nothing to flush")
         await_flushes(connector, lifecycle.flush(), timeout_s=ORDER_S)
 
     def offsets(self, connector: str) -> list[OffsetEntry]:
-        """What is committed, whatever state the connector is in."""
+        """See `Offsets.offsets`."""
         access = self._roster.known(connector).offsets
         return access.read() if access else []
 
     def alter_offsets(self, connector: str, offsets: Sequence[OffsetEntry]) -> str:
-        """Set some of a STOPPED connector, and remove those of None."""
+        """See `Offsets.alter_offsets`."""
         return self._stopped(connector).alter(offsets)
 
     def reset_offsets(self, connector: str) -> str:
@@ -184,11 +189,11 @@ class StandaloneHerder:
         return self._stopped(connector).reset()
 
     def loggers(self) -> dict[str, LoggerLevel]:
-        """Loggers with a level of their own."""
+        """Loggers whose level was set."""
         return self._levels.all()
 
     def set_logger(self, logger: str, level: str, *, cluster: bool) -> list[str]:  # noqa: ARG002 (this is the cluster)
-        """Log from this level on, here and in every task's process."""
+        """See `Loggers.set_logger`. This worker is the whole cluster."""
         changed = self._levels.set(logger, level)
         for name in changed:
             for task in self._supervisors():
@@ -203,8 +208,12 @@ class StandaloneHerder:
         """Whether the worker's loop goes round."""
         return liveness(tick_age_s=time.monotonic() - self._ticked_at)
 
+    def starting(self) -> str:
+        """See `Questions.starting`. It is always "": a folder that can't be read yet has no connectors."""
+        return ""
+
     def ready(self) -> Health:
-        """Whether the folder has been read and every task that should run does."""
+        """Whether the folder has been read, and what is wrong with connectors and tasks."""
         statuses = [lifecycle.status() for lifecycle in self._roster.lifecycles if not lifecycle.removed]
         failed = [
             f"connector {status.name}: {status.trace.splitlines()[0]}"
@@ -215,7 +224,7 @@ class StandaloneHerder:
         return readiness(starting=starting, connectors=failed, tasks=_observations(statuses))
 
     def task_metrics(self) -> list[TaskMetrics]:
-        """Every task that still has a process, and those that should, or can't for their connector's sake."""
+        """Give every task that still has a process, or should have one."""
         statuses = (
             task
             for lifecycle in self._roster.lifecycles
@@ -262,7 +271,7 @@ class StandaloneHerder:
 
 
 def _observations(statuses: Iterable[ConnectorStatus]) -> Iterator[TaskObservation]:
-    """What readiness looks at; a connector that failed as a whole speaks for tasks that never started."""
+    """Give readiness its facts. A connector that failed as a whole speaks for tasks that never started."""
     for status in statuses:
         for task in status.tasks:
             if task.state is State.PAUSED or (status.state is State.FAILED and task.trace == status.trace):

@@ -1,4 +1,4 @@
-"""Says what connectors and tasks are and how they are doing. Values only: asks no process and no clock."""
+"""Defines the states of connectors and tasks. Values only: asks no process and no clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class State(StrEnum):
 
 
 class TargetState(StrEnum):
-    """What a connector is meant to be. PAUSED keeps its tasks for later, STOPPED has none; neither runs a process."""
+    """The state that a connector is meant to be in.
+
+    PAUSED keeps its tasks for later, STOPPED has none; neither runs a process.
+    """
 
     RUNNING = "RUNNING"
     PAUSED = "PAUSED"
@@ -31,7 +34,7 @@ class TargetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OffsetEntry:
-    """Where a connector stands in one partition of what it reads, in Connect's maps. No `offset`: none is kept.
+    """A connector's offset in one partition that it reads, in Connect's maps. Without `offset` none is stored.
 
     A sink's partition is `{"kafka_topic", "kafka_partition"}`, its offset `{"kafka_offset"}`.
     """
@@ -83,7 +86,7 @@ class ConnectorStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorInfo:
-    """What a connector was asked to be: `config` is fit to be shown, secrets masked."""
+    """A connector as it was asked for. `config` is fit to be shown, secrets masked."""
 
     name: str
     type: str

@@ -1,7 +1,8 @@
-"""Keeps one task running in a process of its own: starts, watches, restarts, drains, kills. Runs nothing of it here."""
+"""Keeps one task running in its process: starts, watches, restarts, drains, kills. Runs nothing of it here."""
 
 from __future__ import annotations
 
+import random
 import signal
 import threading
 import time
@@ -13,32 +14,44 @@ from itertools import count
 import structlog
 
 from streamsink import __version__
+from streamsink.backoff import Backoff
 from streamsink.errors import RebalanceError
 from streamsink.observe.health import REPORT_AGE_MAX_S
-from streamsink.observe.orders import FlushDone
 from streamsink.observe.snapshot import TaskSnapshot
-from streamsink.worker.backoff import Backoff
+from streamsink.observe.task_control import FlushDone
 from streamsink.worker.child import FlushOrder, LevelOrder, Order, TaskEnd, TaskSpec, describe_end
 from streamsink.worker.process import REAP_S, TaskProcess
 from streamsink.worker.status import State, TaskStatus
 
 _log = structlog.get_logger(__name__)
 
+RESTART = Backoff(first_s=1.0, max_s=60.0)
+"""Between two starts of a task's process.
+
+The row has no end: a broker that is away for a day is no reason to give a task up. The worker's stop ends it, and so
+does a changed configuration.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a task may take. Past `silence_s` Kafka has evicted a member that does not poll; so do we."""
+    """The times that a task may take.
+
+    Past `silence_s` Kafka has evicted a member that does not poll; so do we. A process that reported for `healthy_s`
+    has recovered: its next end counts as the first.
+    """
 
     drain_s: float = 30.0
     exit_s: float = 5.0
     silence_s: float = 300.0
     wait_s: float = 0.5
+    healthy_s: float = 60.0
 
 
 class TaskSupervisor:
     """One task, from `start` to `close`. A changed configuration is a new supervisor, once this one has ended.
 
-    `levels` tells, at each start of a process, which loggers have a level of their own.
+    `levels` tells, at each start of a process, which loggers' level was set.
     """
 
     def __init__(
@@ -47,12 +60,12 @@ class TaskSupervisor:
         *,
         worker_id: str,
         patience: Patience | None = None,
-        backoff: Backoff | None = None,
+        backoff: Backoff = RESTART,
         levels: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.spec = spec
         self._patience = patience or Patience()
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff
         self._log = _log.bind(connector=spec.connector, task=spec.task_id)
         self._status = TaskStatus(spec.connector, spec.task_id, State.UNASSIGNED, worker_id, __version__)
         self._reported_at: float | None = None
@@ -71,7 +84,7 @@ class TaskSupervisor:
 
     @property
     def close_s_max(self) -> float:
-        """How long the end can take that `close` asks for: to drain, or be killed, and be reaped."""
+        """The seconds that the end may take which `close` asks for: to drain, or be killed, and be reaped."""
         return self._patience.drain_s + self._patience.exit_s + 2 * REAP_S
 
     @property
@@ -97,7 +110,12 @@ class TaskSupervisor:
                 self._process.order(Order.STOP)
 
     def order_level(self, logger: str, level: str) -> None:
-        """Have the task's process log from this level on; returns at once."""
+        """Have the task's process log from a level on. Returns at once.
+
+        Args:
+            logger: The logger's name. Loggers below it follow; `root` stands for all.
+            level: A key of `LEVELS`.
+        """
         with self._handover:
             if self._process:
                 self._process.order(LevelOrder(logger, level))
@@ -147,8 +165,8 @@ class TaskSupervisor:
                 self._log.error("task failed", error=end.error_class, reason=end.message, hint=end.hint)
                 self._become(State.FAILED, trace=end.trace)
                 return
-            attempt = 1 if healthy_s >= self._backoff.healthy_s else attempt + 1
-            delay_s = self._backoff.delay_s(attempt)
+            attempt = 1 if healthy_s >= self._patience.healthy_s else attempt + 1
+            delay_s = self._backoff.delay_s(attempt, jitter=random.random())  # noqa: S311 - spreads restarts
             self._become(State.RESTARTING, trace=end.trace, restarts_total=self._status.restarts_total + 1)
             self._log.warning(
                 "task ended, starts again",
@@ -227,11 +245,11 @@ class _Watch:
 
     @property
     def reported_s(self) -> float:
-        """For how long the process has been reporting."""
+        """The seconds for which the process has been reporting."""
         return 0.0 if self._first_report_at is None else self._heard_at - self._first_report_at
 
     def until_end(self) -> TaskEnd | None:
-        """What the process told last, once it is gone; None when it went without a word."""
+        """Wait for the process's end, and give its last message; None where it went without a word."""
         while self._hear():
             self._enforce(time.monotonic())
         return self._end

@@ -1,4 +1,4 @@
-"""Which topics a connector's tasks have used, as their snapshots show. Pure: values in, names out."""
+"""Collects the topics that a connector's tasks have used, from their snapshots. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ActiveTopics:
 
     @property
     def topics(self) -> list[str]:
-        """Names, sorted."""
+        """The topics' names, sorted."""
         return sorted(self._topics)
 
     def saw(self, snapshots: Iterable[TaskSnapshot]) -> None:

@@ -5,20 +5,22 @@ Keeps nothing and starts no task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
-from streamsink.config.connector import ValidationReport, validate_sink
-from streamsink.config.definition import ConfigKey, Definition, Importance, KeyType, parse
-from streamsink.config.guarantee import guarantee
-from streamsink.config.secrets import Redactor, mask, resolve
-from streamsink.config.source import validate_source
-from streamsink.config.source_keys import find_source
+from streamsink.config.keys.definition import ConfigKey, Definition, Importance, KeyType, parse
+from streamsink.config.reading.connector import ValidationReport, validate_sink
+from streamsink.config.reading.database import is_database_source, validate_database_source
+from streamsink.config.reading.guarantee import guarantee
+from streamsink.config.reading.source import validate_source
+from streamsink.config.secrets import Redactor, mask, resolve, unmask
+from streamsink.config.vendors.sources import find_source
 from streamsink.errors import ConfigError, Problem
-from streamsink.worker.reach import check_reach
+from streamsink.worker.connectivity import NAME_OF_NO_CONNECTOR, Reach, check_reach
 
+NULL_VALUE = "Null value can not be supplied as the configuration value."
+_MISSING = "Missing required configuration"
 MISSING = "Missing required configuration {0!r} which has no default value."
-_UNSAID = "__name_of_no_connector__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,25 @@ class KeyReport:
 
 @dataclass(frozen=True, slots=True)
 class ConfigReport:
-    """All there is to say about a configuration. `guarantee` is "" while it can't be used."""
+    """A validation's whole answer. `guarantee` is "" while the configuration can't be used."""
 
     keys: tuple[KeyReport, ...]
     warnings: tuple[str, ...] = ()
     guarantee: str = ""
+
+    def with_nulls(self, names: Collection[str]) -> ConfigReport:
+        """The report of a configuration that has these keys as well, with no value: Connect refuses that."""
+        known = {each.key.name for each in self.keys}
+        keys = [
+            replace(
+                each, value=None, errors=(*(one for one in each.errors if not one.startswith(_MISSING)), NULL_VALUE)
+            )
+            if each.key.name in names
+            else each
+            for each in self.keys
+        ]
+        others = [KeyReport(_unknown(name), None, (NULL_VALUE,)) for name in sorted(set(names) - known)]
+        return replace(self, keys=(*keys, *others))
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -44,50 +60,59 @@ class ConfigReport:
         return tuple(dict.fromkeys(each.key.group for each in self.keys if each.key.group))
 
 
-Validate = Callable[[Mapping[str, str]], ConfigReport]
-"""Judges a flat map, secrets as references. May block, within a bound."""
+Validate = Callable[[Mapping[str, str], Mapping[str, str]], ConfigReport]
+"""Judges a flat map, which may have been shown masked, given the one that is stored. May block, within a bound."""
 
 
 def make_validator(worker: Mapping[str, str], redactor: Redactor) -> Validate:
-    """A validator against the worker's configuration.
+    """Make a function that judges configurations against the worker's.
 
     Args:
         worker: The worker's flat map, secrets as references.
         redactor: Learns each connector's secrets, and keeps them out of what is said.
+
+    Returns:
+        The function. It may block for as long as store and brokers are tried.
     """
 
-    def validate(raw: Mapping[str, str]) -> ConfigReport:
-        # Only the name may be missing: Connect's clients validate before they have one.
-        config = {"name": _UNSAID, **raw}
+    def validate(raw: Mapping[str, str], stored: Mapping[str, str]) -> ConfigReport:
         problems: list[Problem] = []
-        resolved = _resolve(config, problems)
+        # Only the name may be missing: Connect's clients validate before they have one.
+        config = {"name": NAME_OF_NO_CONNECTOR, **_each(raw, problems, lambda one: unmask(one, stored))}
+        resolved = _each(config, problems, resolve)
         redactor.learn(resolved)
         source = find_source(resolved.get("connector.class", "")) is not None
-        report = (validate_source if source else validate_sink)(resolved, _resolve(worker, []))
+        judge = validate_source if source else validate_sink
+        judge = validate_database_source if is_database_source(resolved) else judge
+        report = judge(resolved, _each(worker, [], resolve))
         problems += [one for one in report.problems if one.key not in {problem.key for problem in problems}]
-        if not problems and not source:
-            problems += check_reach(config, worker)
+        reach = Reach() if problems or source else check_reach(config, worker)
+        problems += reach.problems
         if "name" not in raw:
             problems.insert(0, Problem("name", MISSING.format("name").replace("'", '"')))
         told = [Problem(problem.key, redactor.redact(problem.message)) for problem in problems]
         said = guarantee(report.config, atomic_create=None) if report.config is not None else ""
         return ConfigReport(
-            _keys(report, raw, told), tuple(redactor.redact(warning) for warning in report.warnings), said
+            _keys(report, raw, told),
+            tuple(redactor.redact(warning) for warning in (*report.warnings, *reach.warnings)),
+            said,
         )
 
     return validate
 
 
-def _resolve(raw: Mapping[str, str], problems: list[Problem]) -> dict[str, str]:
-    """References replaced; those that lead nowhere are problems, and stand as they are."""
-    resolved: dict[str, str] = {}
+def _each(
+    raw: Mapping[str, str], problems: list[Problem], change: Callable[[Mapping[str, str]], dict[str, str]]
+) -> dict[str, str]:
+    """Each key changed by itself; what can't be is a problem, and stands as it is."""
+    changed: dict[str, str] = {}
     for key, value in raw.items():
         try:
-            resolved |= resolve({key: value})
+            changed |= change({key: value})
         except ConfigError as error:
             problems += error.problems
-            resolved[key] = value
-    return resolved
+            changed[key] = value
+    return changed
 
 
 def _keys(report: ValidationReport, raw: Mapping[str, str], problems: list[Problem]) -> tuple[KeyReport, ...]:
@@ -111,5 +136,9 @@ def _value(key: ConfigKey, raw: Mapping[str, str], shown: Mapping[str, str]) -> 
 
 def _undefined(name: str, definition: Definition) -> ConfigKey:
     """A key that is wrong and in no definition: of a client, a transform, a store."""
-    documentation = f"Not a key of its own; see {definition.near(name) or 'the prefix it begins with'}."
+    documentation = f"Not a key by itself; see {definition.near(name) or 'the prefix it begins with'}."
     return ConfigKey(name, KeyType.STRING, "", documentation, Importance.LOW, display_name=name)
+
+
+def _unknown(name: str) -> ConfigKey:
+    return ConfigKey(name, KeyType.STRING, "", "Not a key by itself.", Importance.LOW, display_name=name)

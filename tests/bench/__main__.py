@@ -3,7 +3,10 @@
 Prints one row a case: records per CPU-second of the whole worker (all its processes, librdkafka's threads included),
 wall-clock rate, peak memory of the task's process, and the ratio to the raw `consume()` rate of the same run. With
 `simulate` as its argument it runs a million simulated steps instead, with `replay` it replays (`replay.py`),
-with `avro` it archives values of a Schema Registry (`avro.py`).
+with `avro` it archives values of a Schema Registry (`avro.py`), with `messy` JSON of changing types (`messy.py`),
+with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic against its archive (`audit.py`),
+with `decode` it measures the JSON decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`),
+with `spark` Spark reads what was archived (`spark.py`), with `first-record` a worker starts (`first_record.py`).
 """
 
 import json
@@ -14,15 +17,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from confluent_kafka import Consumer
 
 from streamsink.consume.settings import consumer_settings
-from tests.bench import avro, replay
+from tests.bench import audit, avro, decode, first_record, footprint, messy, replay, spark, verify
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
 
 RECORDS = int(os.environ.get("STREAMSINK_BENCH_RECORDS", "4000000"))
+RUNS = int(os.environ.get("STREAMSINK_BENCH_RUNS", "3"))
 PARTITIONS = 4
 CASES = {
     "JSON to Parquet zstd, columns": {"value.converter": "json", "archive.value": "columns"},
@@ -51,13 +56,12 @@ def log_records(count: int) -> list[bytes]:
     return records
 
 
-def fill(kafka: KafkaServer, topic: str) -> float:
-    """Produce the records; returns their mean size."""
-    records = log_records(20_000)
+def fill(kafka: KafkaServer, topic: str, records: list[bytes]) -> float:
+    """Produce the records over and over; returns their mean size."""
     producer = kafka.producer(compression_type="lz4", queue_buffering_max_messages="1000000")
     for number in range(RECORDS):
         producer.produce(
-            topic, records[number % 20_000], key=b"key-%d" % (number % 1000), partition=number % PARTITIONS
+            topic, records[number % len(records)], key=b"key-%d" % (number % 1000), partition=number % PARTITIONS
         )
         if number % 10_000 == 0:
             producer.poll(0)
@@ -130,6 +134,29 @@ def archive(
     return (last - first) / (cpu - cpu_first), (last - first) / (at_last - at_first), peak
 
 
+def _one_run(kafka: KafkaServer, folder: Path) -> dict[str, tuple[float, float, float, int]]:
+    """By case: records per CPU-second, the ratio to `consume()` in this run, records per second, the task's peak."""
+    raw = consume_only(kafka, "logs")
+    found = {"consume() alone": (raw, 1.0, 0.0, 0)}
+    for number, (case, config) in enumerate(CASES.items()):
+        name = f"bench-{folder.name}-{number}"
+        rate, wall, peak = archive(kafka, "logs", name, config, folder / str(number))
+        found[case] = (rate, rate / raw, wall, peak)
+        print(f"{folder.name}: {case}, {rate / raw:.2f} of consume()'s {raw:,.0f}", flush=True)
+    return found
+
+
+def _print_medians(runs: list[dict[str, tuple[float, float, float, int]]]) -> None:
+    for case in runs[0]:
+        rate, ratio, wall, peak = (median(column) for column in zip(*(run[case] for run in runs), strict=True))
+        least, most = min(run[case][1] for run in runs), max(run[case][1] for run in runs)
+        print(
+            f"{case:32} {ratio:.2f} of consume() ({least:.2f} - {most:.2f}), {rate:>9,.0f} records per CPU-second, "
+            f"{wall:,.0f}/s by the clock, task peak {peak / 1e6:.0f} MB",
+            flush=True,
+        )
+
+
 def _metric(worker: WorkerServer, name: str) -> list[str]:
     text = worker.get("/metrics")
     return [line for line in str(text or "").splitlines() if line.startswith(name)]
@@ -140,27 +167,28 @@ def main() -> int:
     if sys.argv[1:] == ["simulate"]:
         argv = ["streamsink.testing", "simulate", "--seed", "0", "--seeds", "2000", "--steps", "500"]
         return subprocess.run([sys.executable, "-m", *argv], check=False).returncode
-    if sys.argv[1:] == ["replay"]:
-        return replay.main(log_records(20_000), RECORDS)
-    if sys.argv[1:] == ["avro"]:
-        return avro.main(log_records(20_000), RECORDS, archive, consume_only)
+    others = {
+        "replay": lambda: replay.main(log_records(20_000), RECORDS),
+        "decode": lambda: decode.main(log_records(20_000)),
+        "footprint": lambda: footprint.main(log_records(20_000)),
+        "messy": lambda: messy.main(log_records(20_000), fill, archive),
+        "avro": lambda: avro.main(log_records(20_000), RECORDS, archive, consume_only),
+        "verify": lambda: verify.main(log_records(20_000), cpu_seconds),
+        "audit": lambda: audit.main(RECORDS),
+        "spark": spark.main,
+        "first-record": first_record.main,
+    }
+    if sys.argv[1:]:
+        return others[sys.argv[1]]()
     with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
         folder = Path(text)
         kafka = KafkaServer(folder / "kafka")
         kafka.start()
         try:
             kafka.create_topic("logs", PARTITIONS)
-            size = fill(kafka, "logs")
-            raw = consume_only(kafka, "logs")
-            print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core")
-            print(f"{'consume() alone':32} {raw:>12,.0f} records per CPU-second")
-            for number, (case, config) in enumerate(CASES.items()):
-                rate, wall, peak = archive(kafka, "logs", f"bench-{number}", config, folder / f"case-{number}")
-                print(
-                    f"{case:32} {rate:>12,.0f} records per CPU-second ({rate / raw:.2f} of consume()), "
-                    f"{wall:,.0f}/s by the clock, task peak {peak / 1e6:.0f} MB",
-                    flush=True,
-                )
+            size = fill(kafka, "logs", log_records(20_000))
+            print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core, medians of {RUNS} runs")
+            _print_medians([_one_run(kafka, folder / f"run-{run}") for run in range(RUNS)])
         finally:
             kafka.stop()
     return replay.main(log_records(20_000), RECORDS)

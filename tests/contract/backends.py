@@ -88,6 +88,31 @@ def wsgidav(request):
     )
 
 
+def sabredav(request):
+    server = request.getfixturevalue("sabredav")
+    place = f"contract%20{uuid.uuid4().hex}"
+    # As NextCloud, it looks for the name and then moves.
+    return Backend(
+        server.url(place),
+        server.options,
+        race_rounds=0,
+        at=lambda port: (server.url(place, port=port), server.options),
+        port=server.port,
+    )
+
+
+def godav(request):
+    server = request.getfixturevalue("godav")
+    place = f"contract%20{uuid.uuid4().hex}"
+    return Backend(
+        server.url(place),
+        server.options,
+        race_rounds=20,
+        at=lambda port: (server.url(place, port=port), server.options),
+        port=server.port,
+    )
+
+
 def weed_webdav(request):
     server = request.getfixturevalue("seaweedfs")
     url = server.webdav_url(f"contract-{uuid.uuid4().hex}")
@@ -112,5 +137,7 @@ BACKENDS = {
     "gcs": gcs,
     "storj": storj,
     "wsgidav": wsgidav,
+    "sabredav": sabredav,
+    "godav": godav,
     "weed_webdav": weed_webdav,
 }

@@ -28,7 +28,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from streamsink.config.connector import parse_sink
+from streamsink.config.reading.connector import parse_sink
 from streamsink.record import HEADERS_TYPE, RAW_SCHEMA, TIMESTAMP_TYPE, RawSlice, TopicPartition
 from streamsink.sink.transforming import with_transforms
 from tests.contract.connect.cases import draw

@@ -20,6 +20,7 @@ from streamsink.upload.open import open_store
 from streamsink.upload.probe import probe_create
 from streamsink.upload.resolve import Conflict, Stored, store_object
 from streamsink.upload.sidecar import write_sidecars
+from tests.unit.archive.made import unread
 
 WRITERS = 32
 
@@ -79,7 +80,7 @@ def test_a_conflict_tells_what_the_existing_object_covers(store, open_it):
     theirs, ours = describe(b"theirs", last_offset=77, writer="other"), describe(b"ours, longer", writer="us")
     for described, data in ((theirs, b"theirs"), (ours, b"ours, longer")):
         # As the sink does where neither bytes nor store keep it.
-        write_sidecars(store, described, None, describe=not store.keeps_metadata)
+        write_sidecars(store, described, None, describe=not store.keeps_metadata, read_content=unread)
         result = store_object(store, described, memoryview(data), read_description=read_description)
     assert isinstance(result, Conflict)
     assert (result.existing.last_offset, result.existing.writer) == (77, "other")
@@ -100,7 +101,7 @@ def test_a_reply_lost_after_the_write_is_resolved_by_looking(store):
             raise TransientError("told to fail")
 
     described, losing = describe(b"rows"), LosesReplies()
-    write_sidecars(store, described, None, describe=not store.keeps_metadata)
+    write_sidecars(store, described, None, describe=not store.keeps_metadata, read_content=unread)
     with pytest.raises(TransientError):
         store_object(losing, described, memoryview(b"rows"), read_description=read_description)
     again = store_object(losing, described, memoryview(b"rows"), read_description=read_description)

@@ -46,4 +46,4 @@ def test_the_example_enriches_archives_and_rebuilds(kafka, tmp_path):
 
 def test_readme_has_the_example_as_it_stands():
     example = (FOLDER / "orders.py").read_text().partition('"""\n\n')[2]
-    assert example in Path(ROOT / "README.md").read_text()
+    assert example in Path(ROOT / "streamsink" / "faust" / "README.md").read_text()

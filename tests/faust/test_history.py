@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from streamsink.config.connector import parse_sink
+from streamsink.config.reading.connector import parse_sink
 from streamsink.errors import ConfigError, DecodeError, TerminalError
 from streamsink.faust import archive_records, archive_stream
 from streamsink.record import RAW_SCHEMA, TIMESTAMP_TYPE, RawSlice, TopicPartition
-from streamsink.sink import events as on
 from streamsink.sink.build import build_task
+from streamsink.sink.core import events as on
 from streamsink.upload.open import open_store
 
 
@@ -29,7 +29,7 @@ def write(folder, rows, *, start=0, topic="orders", partition=0, unique=False, *
     }  # fmt: skip
     config, _ = parse_sink(raw, {"bootstrap.servers": "unused"})
     store = open_store(config.archive_url, config.archive_options)
-    task = build_task(config, 0, store, results=unique)
+    task = build_task(config, 0, store, lambda _listener: Committing(), results=unique)
     name = TopicPartition(topic, partition)
     offsets = np.arange(start, start + len(rows), dtype=np.int64)
     batch = pa.RecordBatch.from_arrays(
@@ -43,9 +43,10 @@ def write(folder, rows, *, start=0, topic="orders", partition=0, unique=False, *
         ],
         schema=RAW_SCHEMA,
     )
-    task.consumer = Committing()
     task._tell(on.Assigned(name, None, ""))
-    task._take(RawSlice(name, start, start + len(rows), batch))
+    while task.machine.looking:
+        task._take_outcomes(task._uploads.outcomes(wait_s=10))
+    task._intake.take([RawSlice(name, start, start + len(rows), batch)])
     task.revoked([name])
     task.close()
     store.close()
@@ -54,11 +55,20 @@ def write(folder, rows, *, start=0, topic="orders", partition=0, unique=False, *
 class Committing:
     def commit(self, offsets, *, done):
         """Always taken."""
-        if done is not None:
-            done(offsets, None)
+        done(offsets, {})
+
+    def commit_and_wait(self, offsets, *, timeout_s):
+        """Always taken."""
+        return {}
 
     def pause(self, partitions):
         """Nothing flows."""
+
+    def resume(self, partitions):
+        """Nothing flows."""
+
+    def close(self):
+        """Nothing to leave."""
 
 
 def text(**fields):

@@ -1,4 +1,4 @@
-"""Runs Faust workers as processes of their own, so that they can be killed."""
+"""Runs Faust workers as their own processes, so that they can be killed."""
 
 import contextlib
 import os

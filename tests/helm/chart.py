@@ -12,6 +12,11 @@ CHART = Path(__file__).parents[2] / "helm" / "streamsink"
 BROKERS = {"bootstrap.servers": "kafka:9092"}
 
 
+def chart_registry() -> Path:
+    """An OCI registry's program."""
+    return go_tool("github.com/google/go-containerregistry/cmd/registry", "v0.21.5")
+
+
 def helm(*arguments: str, values: Mapping = ()) -> subprocess.CompletedProcess:
     """Run Helm, with `values` as a values file."""
     program = go_tool("helm.sh/helm/v3/cmd/helm", "v3.18.6")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-IMAGE_BYTES_MAX = 480 * 1000 * 1000
+IMAGE_BYTES_MAX = 490 * 1000 * 1000
 """With all extras, and compiled, since nothing can be written where it runs: shared libraries alone are 260 MB."""
 PYTHON_SLIM_BYTES = 125 * 1000 * 1000
 """What python:3.12-slim-bookworm and tini take unpacked."""
@@ -31,7 +31,7 @@ def test_the_build_stage_makes_a_small_worker_that_runs_from_a_read_only_folder(
     source.mkdir()
     for name in ("pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "streamsink", source / "streamsink", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "streamsink", source / "streamsink", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     script = "set -e\n" + _build_step().replace("/opt/streamsink", str(target))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **_build_environment()}
     environment.pop("VIRTUAL_ENV", None)
@@ -44,18 +44,24 @@ def test_the_build_stage_makes_a_small_worker_that_runs_from_a_read_only_folder(
         "duckdb",
         "faust",
         "grpc_tools.protoc",
+        "msgpack",
         "opentelemetry.sdk.trace",
         "ptars",
         "pyarrow.dataset",
+        "pymongo",
+        "pymysql",
+        "rich.traceback",
     )
     commands = (
         ["streamsink", "--version"],
         ["streamsink", "demo", "--dir", str(tmp_path / "demo")],
         ["python", "-c", f"import {', '.join(extras)}"],
+        ["python", "-c", "from streamsink.native.library import load; assert load() is not None"],
     )
     for program, *arguments in commands:
         answer = subprocess.run(
             [target / "bin" / program, *arguments],
+            cwd=tmp_path,  # Python looks for packages where it stands first
             env=bare,
             capture_output=True,
             text=True,

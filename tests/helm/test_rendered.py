@@ -11,9 +11,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from streamsink.config.chart import schema
-from streamsink.config.connector import validate_sink
-from streamsink.config.files import load_connectors, load_worker
+from streamsink.cli.main import app
+from streamsink.config.reading.connector import validate_sink
+from streamsink.config.reading.files import load_connectors, load_worker
+from streamsink.tooling.chart import schema
 from tests.helm.chart import CHART, Rendered, helm, refusal
 
 SINK = {"connector.class": "streamsink.ArchiveSink", "topics": "logs", "archive.url": "file:///var/lib/streamsink"}
@@ -48,6 +49,18 @@ EVERYTHING = {
     "podAnnotations": {"a": "b"},
     "podLabels": {"team": "data"},
 }
+SNAPSHOT = {
+    "schedule": "0 3 * * *",
+    "timeZone": "Europe/Berlin",
+    "database": "mongodb://reader@db:27017/shop",
+    "archive": "file:///var/lib/streamsink/topics",
+    "tables": ["orders", "people"],
+    "options": {"database.option.password": "${env:SHOP_PASSWORD}", "archive.option.timeout_s": 30},
+    "set": {"rotate.size.bytes": 134217728, "poll.records.max": 100},
+    "rate": 5000,
+    "resources": {"limits": {"memory": "512Mi"}},
+}
+EVERYTHING |= {"databaseSnapshots": {"shop": SNAPSHOT, "other": {**SNAPSHOT, "suspend": True, "format": "avro"}}}
 MATRIX = {
     "as it is": {},
     "everything": EVERYTHING,
@@ -126,6 +139,10 @@ def test_the_internal_topics_follow_the_release_and_can_be_given():
         ({"mode": "clustered"}, "mode"),
         ({"service": {"port": "rest"}}, "port"),
         ({"connectors": {"a/b": SINK}}, "a/b"),
+        ({"databaseSnapshots": {"Shop": SNAPSHOT}}, "Shop"),
+        ({"databaseSnapshots": {"shop": {"schedule": "0 3 * * *", "archive": "s3://a/b"}}}, "database"),
+        ({"databaseSnapshots": {"shop": {**SNAPSHOT, "table": "orders"}}}, "table"),
+        ({"databaseSnapshots": {"s" * 40: SNAPSHOT}}, "52 letters"),
     ],
 )
 def test_values_that_can_not_work_are_refused_with_a_reason(values, told):
@@ -190,6 +207,32 @@ def test_keda_follows_the_lag_of_each_connector():
     triggers = rendered.one("ScaledObject")["spec"]["triggers"]
     assert [each["metadata"]["consumerGroup"] for each in triggers] == ["connect-a", "mine"]
     assert {each["metadata"]["bootstrapServers"] for each in triggers} == {"kafka:9092"}
+
+
+def test_a_snapshot_of_a_database_is_what_its_cron_job_runs():
+    rendered = Rendered(databaseSnapshots={"shop": SNAPSHOT}, existingSecret="keys", podLabels={"team": "data"})
+    job = rendered.one("CronJob", "logs-streamsink-shop")["spec"]
+    assert (job["schedule"], job["timeZone"], job["concurrencyPolicy"]) == ("0 3 * * *", "Europe/Berlin", "Forbid")
+    pod = job["jobTemplate"]["spec"]["template"]
+    container = pod["spec"]["containers"][0]
+    assert container["envFrom"] == [{"secretRef": {"name": "keys"}}]
+    assert container["resources"] == {"limits": {"memory": "512Mi"}}
+    worker = rendered.one("StatefulSet")["spec"]["selector"]["matchLabels"]
+    assert not worker.items() <= pod["metadata"]["labels"].items()
+    # The command itself reads what the chart wrote.
+    command, bound, _ = app.parse_args(container["args"], exit_on_error=False, print_error=False)
+    assert command.__name__ == "snapshot"
+    told = bound.arguments
+    assert (told["database"], told["archive"]) == (SNAPSHOT["database"], SNAPSHOT["archive"])
+    assert (told["table"], told["rate"]) == (SNAPSHOT["tables"], 5000)
+    assert told["option"] == ["archive.option.timeout_s=30", "database.option.password=${env:SHOP_PASSWORD}"]
+    assert told["setting"] == ["poll.records.max=100", "rotate.size.bytes=134217728"]
+
+
+def test_a_release_that_only_takes_snapshots_needs_no_brokers():
+    rendered = Rendered(config={}, replicaCount=0, databaseSnapshots={"shop": SNAPSHOT})
+    assert rendered.one("StatefulSet")["spec"]["replicas"] == 0
+    assert rendered.one("CronJob", "logs-streamsink-shop")
 
 
 def test_the_schema_and_the_readme_are_up_to_date():

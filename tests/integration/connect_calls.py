@@ -122,6 +122,7 @@ def differences(connect: object, ours: object, where: str) -> list[str]:  # noqa
 NAMED = frozenset({"/connectors?expand", "/admin/loggers", "/admin/loggers/"})
 """Answers that are maps by names."""
 
+BEYOND = "an offset beyond the topic's end is a slip of the hand: nothing could be read from there"
 MALFORMED = "what can't be read is the client's mistake: 400 tells it so, and retries are spared"
 OFFSET = {"partition": {"kafka_topic": "T", "kafka_partition": 0}, "offset": {"kafka_offset": 1}}
 
@@ -138,11 +139,12 @@ def offsets(*entries: object) -> dict:
 
 
 PROGRESS = "RUNNING tasks also show their `progress`"
+PROBLEMS = "/health also lists what is wrong in `problems`"
 VALIDATES = "validate also tells `warnings` and the `guarantee`"
 
 CALLS = (
     Call("GET", "/"),
-    Call("GET", "/health", text=True),
+    Call("GET", "/health", text=True, deviation=PROBLEMS),
     Call("GET", "/connectors"),
     Call("GET", "/connectors/"),
     Call("HEAD", "/connectors"),
@@ -242,8 +244,10 @@ CALLS = (
     Call("GET", "/connectors/p/tasks"),
     Call("PATCH", "/connectors/p/offsets", offsets(), text=True),
     Call("PATCH", "/connectors/p/offsets", {}, text=True),
-    Call("PATCH", "/connectors/p/offsets", offsets(offset(1)), text=True),
-    Call("PATCH", "/connectors/p/offsets", offsets(offset("2", "1")), text=True),
+    # Ours also says what is archived already from there on.
+    Call("PATCH", "/connectors/p/offsets", offsets(offset(1))),
+    Call("PATCH", "/connectors/p/offsets", offsets(offset("2", "1"))),
+    Call("PATCH", "/connectors/p/offsets", offsets(offset(10**6)), deviation=BEYOND, ours=400),
     Call("GET", "/connectors/p/offsets"),
     Call("PATCH", "/connectors/p/offsets", offsets(offset(None)), text=True),
     Call("PATCH", "/connectors/p/offsets", offsets(offset({})), text=True),

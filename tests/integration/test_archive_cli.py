@@ -8,6 +8,7 @@ import pytest
 
 from streamsink.upload.local import LocalStore
 from streamsink.upload.open import open_store
+from streamsink.upload.owner import Owner, Owners
 from tests.unit.archive.made import encoding, put
 
 
@@ -40,6 +41,22 @@ def test_ls_has_a_table_for_people_and_one_document_for_programs(archive):
         (0, 99, "size"),
         (100, 149, "size"),
     ]
+
+
+def test_ls_all_counts_what_lies_beside_the_data(archive):
+    store = LocalStore(archive.parent)
+    Owners(store, "topics").append("logs", 1, Owner("connect-a", "1", "2026-11-28T00:00:00Z"))
+    store.create("_streamsink/later/x", b"four", {})
+    own = {one["folder"]: one for one in json.loads(run("ls", str(archive), "--json", "--all").stdout)["own"]}
+    files = [path for path in (archive.parent / "_streamsink").rglob("*") if path.is_file()]
+    assert sum(one["objects"] for one in own.values()) == len(files)
+    assert sum(one["size_bytes"] for one in own.values()) == sum(path.stat().st_size for path in files)
+    assert (own["manifest"]["objects"], own["owner"]["objects"], own["later"]["size_bytes"]) == (3, 1, 4)
+    assert own["later"]["holds"] == "not known to this version"
+    shown = run("ls", str(archive), "--all").stdout
+    assert "3 objects, 170 records" in shown
+    assert "which consumer group writes each topic" in shown
+    assert "_streamsink" not in run("ls", str(archive)).stdout
 
 
 def test_verify_ends_with_0_where_all_is_sound(archive):
@@ -103,7 +120,8 @@ def test_reindex_gives_back_a_lost_manifest(archive, tmp_path):
     for path in (tmp_path / "_streamsink" / "manifest").rglob("*.jsonl"):
         path.unlink()
     done = run("reindex", archive.as_uri(), "--json")
-    assert json.loads(done.stdout) == {"objects": 3, "files_removed": 0, "left_out": []}
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["objects"], told["added"], told["left_out"]) == (0, 3, 3, [])
     assert run("sums", archive.as_uri()).stdout == before
     assert list((tmp_path / "_streamsink" / "manifest").rglob("*.jsonl"))
 
@@ -154,7 +172,10 @@ def test_an_archive_on_s3_is_read_like_a_local_one(seaweedfs, unique):
     verdict = json.loads(done.stdout)
     assert verdict["missing"] == ["logs/partition=0/logs+0+0000000100.zstd.parquet"]
     assert verdict["partitions"][0]["holes"] == [{"first_offset": 100, "last_offset": 149}]
-    assert json.loads(run("reindex", topics, "--json", *options).stdout)["objects"] == 2
+    again = run("reindex", topics, "--json", *options)
+    assert (again.returncode, json.loads(again.stdout)["objects"]) == (1, 2)
+    assert run("verify", topics, *options).returncode == 1
+    assert run("reindex", topics, "--accept", *options).returncode == 0
     assert run("verify", topics, *options).returncode == 0
     wrong = [text.replace("streamsink-test-secret", "wrong") for text in options]
     refused = run("ls", topics, *wrong)

@@ -7,10 +7,7 @@ import pytest
 from streamsink.consume.protocol import CommittedOffset
 from streamsink.errors import TerminalError, TransientError
 from streamsink.record import TopicPartition
-from tests.servers.kafka import KafkaServer
 from tests.servers.listeners import Member
-from tests.servers.process import free_port
-from tests.servers.tcp_proxy import TcpProxy
 from tests.servers.topics import fill_awkwardly, read_topic
 
 
@@ -26,19 +23,6 @@ def member(kafka, request):
     yield join
     for each in members:
         each.consumer.close()
-
-
-@pytest.fixture
-def far_kafka(tmp_path):
-    """A broker that clients reach through a proxy only, and the proxy."""
-    port = free_port()
-    server = KafkaServer(tmp_path / "kafka", advertised_port=port)
-    proxy = TcpProxy(port, server.port)
-    proxy.start()
-    server.start()
-    yield server, proxy
-    proxy.stop()
-    server.stop()
 
 
 def produce(kafka, topic, count, *, partition=0, **config):
@@ -106,101 +90,6 @@ def test_an_end_is_never_behind_the_records_told_with_it(kafka, member, unique):
             assert min(end.next_offset for end in ends) >= slices[-1].next_offset
 
 
-@pytest.mark.parametrize("waiting", [True, False])
-def test_a_commit_keeps_offset_and_metadata_for_the_next_member(kafka, member, unique, waiting):
-    kafka.create_topic(unique)
-    produce(kafka, unique, 10)
-    at, commit = TopicPartition(unique, 0), CommittedOffset(7, '{"v":1,"ahead":{"dt=ü":9}}')
-    first = member(unique, unique)
-    first.poll_until(lambda: first.ends.get(at) == 10)
-    assert first.held == {at: CommittedOffset(None, "")}
-    answers = []
-    if waiting:
-        first.consumer.commit({at: commit}, done=None)
-    else:
-        first.consumer.commit({at: commit}, done=lambda offsets, error: answers.append((offsets, error)))
-        assert answers == []
-        first.poll_until(lambda: answers)
-        assert answers == [({at: commit}, None)]
-    assert kafka.committed(unique, unique) == {0: (7, commit.metadata)}
-    first.consumer.close()
-    second = member(unique, unique)
-    second.poll_until(lambda: second.ends.get(at) == 10)
-    assert second.held == {at: commit}
-    assert second.offsets(at) == [7, 8, 9]
-
-
-def test_each_of_many_commits_is_answered_once_and_in_order(kafka, member, unique):
-    kafka.create_topic(unique)
-    produce(kafka, unique, 10)
-    at = TopicPartition(unique, 0)
-    reader = member(unique, unique)
-    reader.poll_until(lambda: reader.ends.get(at) == 10)
-    answered = []
-    for offset in (1, 2, 2, 3, 10):
-        reader.consumer.commit({at: CommittedOffset(offset)}, done=lambda told, _: answered.append(told[at].offset))
-    reader.poll_until(lambda: len(answered) == 5)
-    assert answered == [1, 2, 2, 3, 10]
-
-
-def test_a_second_member_takes_half_after_the_first_has_committed_in_its_callback(kafka, member, unique):
-    kafka.create_topic(unique, 4)
-    for partition in range(4):
-        produce(kafka, unique, 5, partition=partition)
-    first = member(unique, unique)
-    first.poll_until(lambda: len(first.ends) == 4)
-
-    def commit(leaving):
-        first.consumer.commit(dict.fromkeys(leaving, CommittedOffset(5, "left")), done=None)
-
-    first.on_revoked = commit
-    second = member(unique, unique)
-    deadline = time.monotonic() + 30
-    while not (len(first.held) == 2 and len(second.held) == 2):
-        assert time.monotonic() < deadline
-        first.poll(0.05)
-        second.poll(0.05)
-    (given,) = first.revocations
-    assert given == set(second.held)
-    assert set(second.held.values()) == {CommittedOffset(5, "left")}
-    assert not first.losses
-
-
-def test_seek_goes_back_and_forward_and_nothing_older_follows(kafka, member, unique):
-    kafka.create_topic(unique)
-    produce(kafka, unique, 20_000)
-    at = TopicPartition(unique, 0)
-    reader = member(unique, unique)
-    reader.poll_until(lambda: reader.slices[at])
-    for target in (15_000, 3, 19_990):
-        reader.slices.clear()
-        reader.consumer.seek(at, target)
-        reader.poll_until(lambda: reader.slices[at])
-        assert reader.slices[at][0].start == target
-        assert reader.offsets(at)[0] == target
-        assert reader.offsets(at) == list(range(target, target + len(reader.offsets(at))))
-    reader.poll_until(lambda: reader.ends.get(at) == 20_000)
-
-
-def test_a_paused_partition_rests_and_then_goes_on_without_loss(kafka, member, unique):
-    kafka.create_topic(unique, 2)
-    for partition in (0, 1):
-        produce(kafka, unique, 5_000, partition=partition)
-    resting, going = TopicPartition(unique, 0), TopicPartition(unique, 1)
-    reader = member(unique, unique)
-    reader.poll_until(lambda: reader.slices[resting])
-    reader.consumer.pause([resting, TopicPartition("not-ours", 0)])
-    before = len(reader.offsets(resting))
-    reader.poll_until(lambda: reader.ends.get(going) == 5_000)
-    for _ in range(5):
-        reader.poll()
-    assert len(reader.offsets(resting)) == before
-    reader.consumer.resume([resting, TopicPartition("not-ours", 0)])
-    reader.poll_until(lambda: reader.ends.get(resting) == 5_000)
-    assert reader.offsets(resting) == list(range(5_000))
-    assert reader.consumer.end_offsets([resting, going]) == {resting: 5_000, going: 5_000}
-
-
 def test_without_a_commit_latest_begins_at_the_end(kafka, member, unique):
     kafka.create_topic(unique)
     produce(kafka, unique, 10)
@@ -218,7 +107,7 @@ def test_retention_that_has_passed_the_commit_is_an_error_that_counts(kafka, mem
     at = TopicPartition(unique, 0)
     first = member(unique, unique)
     first.poll_until(lambda: first.ends.get(at) == 30)
-    first.consumer.commit({at: CommittedOffset(10)}, done=None)
+    first.commit({at: CommittedOffset(10)})
     first.consumer.close()
     kafka.delete_records(unique, 0, 25)
     second = member(unique, unique)
@@ -245,7 +134,7 @@ def test_a_commit_beyond_the_end_is_an_error(kafka, member, unique):
     at = TopicPartition(unique, 0)
     first = member(unique, unique)
     first.poll_until(lambda: first.ends.get(at) == 3)
-    first.consumer.commit({at: CommittedOffset(100)}, done=None)
+    first.commit({at: CommittedOffset(100)})
     first.consumer.close()
     second = member(unique, unique)
     with pytest.raises(TerminalError, match="the broker has 0 to 3"):
@@ -296,47 +185,20 @@ def test_a_regex_takes_whole_names_only_and_none_of_kafkas_own(kafka, member, un
     assert not [at.topic for at in everything.held if at.topic.startswith("__")]
 
 
-def test_what_a_listener_raises_comes_out_of_poll(kafka, member, unique):
-    kafka.create_topic(unique)
-    reader = member(unique, unique)
-
-    def fail(_):
-        raise TerminalError("the listener can't", hint="none")
-
-    reader.assigned = fail
-    with pytest.raises(TerminalError, match="the listener can't"):
-        reader.poll_until(lambda: False)
-
-
-def test_what_an_answer_to_a_commit_raises_comes_out_of_poll_and_records_stay(kafka, member, unique):
-    kafka.create_topic(unique)
-    produce(kafka, unique, 10)
-    at = TopicPartition(unique, 0)
-    reader = member(unique, unique)
-    reader.poll_until(lambda: reader.ends.get(at) == 10)
-
-    def fail(*_):
-        raise TerminalError("the answer can't", hint="none")
-
-    reader.consumer.commit({at: CommittedOffset(10)}, done=fail)
-    produce(kafka, unique, 10)
-    with pytest.raises(TerminalError, match="the answer can't"):
-        reader.poll_until(lambda: False)
-    reader.poll_until(lambda: reader.ends.get(at) == 20)
-    assert reader.offsets(at) == list(range(20))
-
-
 def test_partitions_whose_committed_offsets_can_not_be_read_are_taken_over_later(kafka, member, unique, monkeypatch):
     kafka.create_topic(unique)
     produce(kafka, unique, 10)
     at = TopicPartition(unique, 0)
     first = member(unique, unique)
     first.poll_until(lambda: first.ends.get(at) == 10)
-    first.consumer.commit({at: CommittedOffset(4, "four")}, done=None)
+    first.commit({at: CommittedOffset(4, "four")})
     first.consumer.close()
+
+    def fail(*_):
+        raise TransientError("the coordinator does not answer")
+
     with monkeypatch.context() as patched:
-        patched.setattr("streamsink.consume.kafka.REQUEST_TIMEOUT_S", 0.0001)
-        patched.setattr("streamsink.consume.kafka.COMMITTED_TIMEOUT_S", 1.0)
+        patched.setattr("streamsink.consume.rebalance.committed_offsets", fail)
         second = member(unique, unique)
         with pytest.raises(TransientError):
             second.poll_until(lambda: second.held)
@@ -373,72 +235,3 @@ def test_wrong_credentials_are_an_error_at_once(kafka, member, unique):
 def test_unusable_properties_are_an_error_that_names_them(kafka, unique):
     with pytest.raises(TerminalError, match="fetch.min.bytes"):
         Member(kafka.bootstrap, unique, [unique], fetch_min_bytes="many")
-
-
-def test_a_broker_that_goes_is_told_and_its_return_is_enough(far_kafka, member, unique):
-    kafka, proxy = far_kafka
-    kafka.create_topic(unique)
-    produce(kafka, unique, 10)
-    at = TopicPartition(unique, 0)
-    reader = member(unique, unique, bootstrap=kafka.bootstrap)
-    reader.poll_until(lambda: reader.ends.get(at) == 10)
-    proxy.cut()
-    with pytest.raises(TransientError, match="broker"):
-        reader.poll_until(lambda: False)
-    began_s = time.monotonic()
-    with pytest.raises(TransientError):
-        reader.consumer.commit({at: CommittedOffset(10)}, done=None)
-    assert time.monotonic() - began_s < 30
-    proxy.restore()
-    produce(kafka, unique, 10)
-    deadline = time.monotonic() + 60
-    while reader.offsets(at) != list(range(20)):
-        assert time.monotonic() < deadline
-        try:
-            reader.poll()
-        except TransientError as error:
-            assert "broker" in str(error)
-    reader.consumer.commit({at: CommittedOffset(20)}, done=None)
-
-
-@pytest.mark.parametrize("fault", ["cut", "stall"])
-def test_leaving_a_group_whose_broker_does_not_answer_is_bounded(far_kafka, member, unique, fault):
-    kafka, proxy = far_kafka
-    kafka.create_topic(unique)
-    produce(kafka, unique, 10)
-    at = TopicPartition(unique, 0)
-    reader = member(unique, unique, bootstrap=kafka.bootstrap)
-    reader.poll_until(lambda: reader.ends.get(at) == 10)
-    failures = []
-
-    def commit(leaving):
-        try:
-            reader.consumer.commit(dict.fromkeys(leaving, CommittedOffset(10)), done=None)
-        except TransientError as error:
-            failures.append(error)
-
-    reader.on_revoked = commit
-    getattr(proxy, fault)()
-    began_s = time.monotonic()
-    reader.consumer.close()
-    took_s = time.monotonic() - began_s
-    assert len(failures) == 1
-    assert took_s < 30
-
-
-def test_a_member_that_stalled_past_its_session_loses_its_partitions_and_gets_them_back(far_kafka, member, unique):
-    kafka, proxy = far_kafka
-    kafka.create_topic(unique)
-    produce(kafka, unique, 10)
-    at = TopicPartition(unique, 0)
-    reader = member(unique, unique, bootstrap=kafka.bootstrap, session_timeout_ms="6000", heartbeat_interval_ms="1000")
-    reader.poll_until(lambda: reader.ends.get(at) == 10)
-    proxy.stall()
-    time.sleep(7)
-    proxy.restore()
-    refused = []
-    reader.consumer.commit({at: CommittedOffset(10)}, done=lambda _, error: refused.append(error))
-    reader.poll_until(lambda: reader.losses and at in reader.held and refused)
-    assert refused[0] is not None
-    produce(kafka, unique, 5)
-    reader.poll_until(lambda: reader.ends.get(at) == 15)

@@ -20,7 +20,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf.type_pb2 import Type
 
 from streamsink.cli.main import run
-from streamsink.encode.read_avro import AvroReader
+from streamsink.encode.avro.reader import AvroReader
 from streamsink.upload.open import open_store
 from tests.servers.archive_reader import archived_records, object_rows
 from tests.servers.process import free_port

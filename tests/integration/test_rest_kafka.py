@@ -48,6 +48,12 @@ def produce(kafka, topic, count):
     assert producer.flush(60) == 0
 
 
+def alter(worker, connector, topic, partition, offset):
+    at = {"kafka_topic": topic, "kafka_partition": partition}
+    body = {"offsets": [{"partition": at, "offset": {"kafka_offset": offset}}]}
+    return ask(worker, "PATCH", f"/connectors/{connector}/offsets", body)
+
+
 def test_a_flush_commits_what_was_read_and_offsets_go_back_when_told_to(worker, kafka, unique):
     topic = kafka.create_topic(unique, partitions=2)
     produce(kafka, topic, 200)
@@ -73,6 +79,13 @@ def test_a_flush_commits_what_was_read_and_offsets_go_back_when_told_to(worker, 
         lambda: ask(worker, "GET", f"/connectors/{unique}/status")[1]["connector"]["state"] == "STOPPED",
         worker=worker,
     )
+    status, answer = alter(worker, unique, topic, 0, 30)
+    assert status == 200, answer
+    assert answer["message"].endswith(f"Archived already from there on, and not stored again: {topic}-0: 30 to 99")
+    for partition, offset, said in [(0, 101, "beyond the end"), (2, 0, "it has 2 partitions"), (0, 0, "no such topic")]:
+        status, answer = alter(worker, unique, "no-topic" if said == "no such topic" else topic, partition, offset)
+        assert (status, said in answer["message"]) == (400, True), answer
+    assert kafka.committed(f"connect-{unique}", topic)[0][0] == 30
     assert ask(worker, "DELETE", f"/connectors/{unique}/offsets")[0] == 200
     assert ask(worker, "GET", f"/connectors/{unique}/offsets")[1] == {"offsets": []}
     assert ask(worker, "PUT", f"/connectors/{unique}/resume")[0] == 202

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.integration.connect_calls import CALLS, Target, differences, send
+from tests.integration.connect_calls import CALLS, NO_TOPICS, Target, differences, send
 from tests.servers.connect import ConnectServer
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
@@ -74,3 +74,49 @@ def test_every_call_is_answered_as_kafka_connect_answers_it(targets):
     assert not wrong, "\n".join(wrong)
     assert used == {call.deviation for call in CALLS if call.deviation}
     assert len(CALLS) >= 80
+
+
+@pytest.mark.parametrize(
+    ("more", "keys"),
+    [
+        pytest.param({"name": "v"}, ("name", "topics", "topics.regex", "connector.class"), id="all is well"),
+        pytest.param({}, ("name",), id="no name"),
+        pytest.param({"name": None}, ("name",), id="a null name"),
+        pytest.param({"name": "v", "topics": NO_TOPICS}, ("topics", "topics.regex"), id="no topics"),
+        pytest.param({"name": "v", "topics": ""}, ("topics", "topics.regex"), id="empty topics"),
+        pytest.param({"name": "v", "topics": None}, ("topics.regex",), id="null topics"),
+        pytest.param({"name": "v", "topics.regex": "T.*"}, ("topics", "topics.regex"), id="topics and a pattern"),
+        pytest.param(
+            {"name": "v", "topics": NO_TOPICS, "topics.regex": "T.*"}, ("topics", "topics.regex"), id="a pattern"
+        ),
+    ],
+)
+def test_validation_names_keys_types_and_errors_as_connect_does(targets, more, keys):
+    told = []
+    for target in targets:
+        config = {key: text for key, text in {**target.sink, **more}.items() if text is not NO_TOPICS}
+        status, shape, _ = target.ask("PUT", f"/connector-plugins/{target.plugin}/config/validate", config)
+        assert status == 200
+        found = {one["definition"]["name"]: one for one in shape["configs"]}
+        told.append(
+            {
+                key: (found[key]["definition"]["type"], found[key]["value"]["errors"], found[key]["value"]["value"])
+                for key in keys
+                if key != "connector.class"
+            }
+            | {"connector.class": found["connector.class"]["definition"]["type"]}
+        )
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["sp ace", "ä", "a+b", "a%b", "a'b", "a,b", "a(b)", "a:b", "a@b", "a~b", "a$b&c=d;e*f!"]
+)
+def test_a_connector_that_was_made_is_shown_where_and_as_connect_shows_it(targets, name):
+    made = []
+    for target in targets:
+        status, shape, headers = target.ask("POST", "/connectors", {"name": name, "config": dict(target.sink)})
+        made.append((status, headers["location"].removeprefix(target.url), shape["tasks"]))
+        target.ask("DELETE", headers["location"].removeprefix(target.url))
+    assert made[0] == made[1]
+    assert made[0][2] == []

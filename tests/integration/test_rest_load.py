@@ -24,6 +24,8 @@ from tests.servers.kafka import QUIET
 from tests.servers.processes import command, family, memory_bytes
 from tests.servers.worker import wait_until
 
+pytestmark = pytest.mark.alone
+
 LOAD_S = float(os.environ.get("STREAMSINK_LOAD_S", "3"))
 CALLS = float(os.environ.get("STREAMSINK_LOAD_CALLS", "1000"))
 LONG_S = 300
@@ -38,7 +40,7 @@ VALUE = b'{"level":"INFO","service":"checkout","message":"order placed","order":
 
 
 def feed(bootstrap, topic, url):
-    """Keep the topic ahead of the sink, in a process of its own; the test ends it."""
+    """Keep the topic ahead of the sink, in its own process; the test ends it."""
     producer = Producer(
         {
             **QUIET,

@@ -1,10 +1,11 @@
-"""OpenTelemetry spans of a real worker, as a collector gets them."""
+"""OpenTelemetry spans and metrics of a real worker, as a collector gets them."""
 
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.servers.worker import WorkerServer, wait_until
@@ -14,13 +15,16 @@ RECORDS = 250
 
 @pytest.fixture
 def collector():
-    """An OTLP collector's URL, and the requests it has got."""
-    requests = []
+    """An OTLP collector's URL, and the requests it has got: traces, and metrics."""
+    requests, metrics = [], []
 
     class Collector(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            requests.append(ExportTraceServiceRequest.FromString(body))
+            if self.path == "/v1/metrics":
+                metrics.append(ExportMetricsServiceRequest.FromString(body))
+            else:
+                requests.append(ExportTraceServiceRequest.FromString(body))
             self.send_response(200)
             self.end_headers()
 
@@ -29,13 +33,13 @@ def collector():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", requests
+    yield f"http://127.0.0.1:{server.server_port}", requests, metrics
     server.shutdown()
     server.server_close()
 
 
-def archive(kafka, tmp_path, topic, **environ):
-    """Archive a topic with files of 100 records, and stop in good order; gives how long stopping took."""
+def archive(kafka, tmp_path, topic, *, seen=lambda: True, **environ):
+    """Archive a topic with files of 100 records, and stop in good order once `seen`; gives how long stopping took."""
     kafka.create_topic(topic)
     producer = kafka.producer()
     for number in range(RECORDS):
@@ -58,10 +62,23 @@ def archive(kafka, tmp_path, topic, **environ):
             lambda: sum(at for at, _ in kafka.committed(f"connect-{topic}", topic).values()) >= 200,
             worker=worker,
         )
+        wait_until("the collector has seen it", seen, worker=worker)
     finally:
         began_s = time.monotonic()
         worker.terminate()
     return time.monotonic() - began_s
+
+
+def read_of(metrics):
+    """How many records each export said that tasks have read."""
+    return [
+        sum(point.as_double for point in metric.sum.data_points)
+        for request in list(metrics)
+        for resource in request.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "streamsink_records_total"
+    ]
 
 
 def values(attributes):
@@ -69,8 +86,15 @@ def values(attributes):
 
 
 def test_each_stored_file_is_a_span_with_its_offsets_and_its_two_parts(kafka, tmp_path, unique, collector):
-    url, requests = collector
-    archive(kafka, tmp_path, unique, OTEL_EXPORTER_OTLP_ENDPOINT=url)
+    url, requests, metrics = collector
+    archive(
+        kafka,
+        tmp_path,
+        unique,
+        seen=lambda: RECORDS in read_of(metrics),
+        OTEL_EXPORTER_OTLP_ENDPOINT=url,
+        OTEL_METRIC_EXPORT_INTERVAL="1000",
+    )
     traced = [
         (values(resource.resource.attributes), span)
         for request in requests
@@ -95,6 +119,7 @@ def test_each_stored_file_is_a_span_with_its_offsets_and_its_two_parts(kafka, tm
         assert set(parts) == {"fill", "store"}
         assert parts["fill"].start_time_unix_nano == span.start_time_unix_nano
         assert parts["fill"].end_time_unix_nano == parts["store"].start_time_unix_nano <= span.end_time_unix_nano
+    assert max(read_of(metrics)) == RECORDS
 
 
 def test_a_collector_that_is_away_holds_nothing_up(kafka, tmp_path, unique):

@@ -22,7 +22,7 @@ def journal(tmp_path):
 
 
 class Worker:
-    """A worker's process, in a session of its own."""
+    """A worker's process, in its own session."""
 
     def __init__(self, folder, journal, log):
         command = [
@@ -67,7 +67,7 @@ def start_worker(tmp_path, journal):
 
 
 def gone(pid):
-    """Whether the process has ended; whoever inherits an orphan may take its time to reap it."""
+    """Whether the process has ended; the process that inherits an orphan may take its time to reap it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""Real servers for tests: each in a process group of its own that ends with the test, also when that is killed."""
+"""Real servers for tests: each in a separate process group that ends with the test, also when that is killed."""

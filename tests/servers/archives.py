@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from streamsink.config.connector import parse_sink
+from streamsink.config.reading.connector import parse_sink
 from streamsink.observe.snapshot import TaskSnapshot
 from streamsink.sink.build import run_sink_task
 from tests.servers.kafka import KafkaServer

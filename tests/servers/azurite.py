@@ -2,23 +2,19 @@
 
 import base64
 import datetime as dt
-import fcntl
 import hashlib
 import hmac
-import shutil
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.servers.npm import npm_file
 from tests.servers.process import ServerError, ServerProcess, free_port
 
 VERSION = "3.37.0"
-CACHE = Path.home() / ".cache" / "streamsink" / "npm" / f"azurite@{VERSION}"
 CONTAINER = "archive"
 ACCOUNT = "devstoreaccount1"
-INSTALL_TIMEOUT_S = 400
 
 
 class AzuriteServer:
@@ -33,7 +29,13 @@ class AzuriteServer:
 
     def start(self) -> None:
         argv = [
-            *("node", str(_program()), "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
+            *(
+                "node",
+                str(npm_file("azurite", VERSION, "dist/src/blob/main.js")),
+                "--silent",
+                "--skipApiVersionCheck",
+                "--disableTelemetry",
+            ),
             *("--blobHost", "127.0.0.1", "--blobPort", str(self.port), "--location", str(self.folder)),
         ]
         environment = {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{self.account_key}"}
@@ -77,21 +79,3 @@ class AzuriteServer:
                 time.sleep(0.2)
             else:
                 return
-
-
-def _program() -> Path:
-    """Azurite's script, installed where this version isn't there yet."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    program = CACHE / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.exists():
-            npm = shutil.which("npm")
-            if npm is None:
-                raise ServerError("npm brings Azurite, and it is not on the PATH")
-            argv = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", f"azurite@{VERSION}"]
-            built = subprocess.run(
-                argv, cwd=CACHE, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
-            )
-            assert built.returncode == 0, built.stderr[-2000:]
-    return program

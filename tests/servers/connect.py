@@ -1,5 +1,6 @@
 """A real Apache Kafka Connect: one distributed worker with the file connectors, from Maven. The reference for REST."""
 
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -23,10 +24,30 @@ def connect_classpath() -> str:
     )
 
 
+def _compiled_sinks(folder: Path, classpath: str) -> Path:
+    """The stand-ins' classes, and the file that makes Connect find them."""
+    services = folder / "META-INF" / "services"
+    services.mkdir(parents=True, exist_ok=True)
+    (services / "org.apache.kafka.connect.sink.SinkConnector").write_text("io.confluent.connect.s3.S3SinkConnector\n")
+    source = Path(__file__).parent / "connect_sinks" / "S3SinkConnector.java"
+    done = subprocess.run(
+        ["javac", "-cp", classpath, "-d", str(folder), str(source)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise ServerError(f"the stand-in can't be compiled:\n{done.stderr}")
+    return folder
+
+
 class ConnectServer:
     """One worker, alone in its cluster."""
 
-    def __init__(self, folder: Path, bootstrap: str) -> None:
+    def __init__(self, folder: Path, bootstrap: str, *, sinks: bool = False) -> None:
+        """`sinks` is whether it has a class that stands for Confluent's sink."""
+        self._sinks = sinks
         self.folder = folder
         self.bootstrap = bootstrap
         self.port = free_port()
@@ -39,12 +60,15 @@ class ConnectServer:
         properties = self.folder / "connect.properties"
         properties.write_text(self._properties())
         (self.folder / "log4j2.xml").write_text(LOG4J)
+        classpath = connect_classpath()
+        if self._sinks:
+            classpath += f":{_compiled_sinks(self.folder / 'sinks', classpath)}"
         self._process = ServerProcess.start(
             "connect",
             [
                 *("java", "-Xmx384m", "-Xms128m", "-XX:TieredStopAtLevel=1"),
                 f"-Dlog4j2.configurationFile={self.folder}/log4j2.xml",
-                *("-cp", connect_classpath(), "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)),
+                *("-cp", classpath, "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)),
             ],
             log_path=self.folder / "connect.log",
         )

@@ -1,24 +1,25 @@
 """A real Apache Kafka: one KRaft process, from Maven, for a session of tests."""
 
 import fcntl
-import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from confluent_kafka import (
     Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
     KafkaException,
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
-from tests.servers.process import ServerError, ServerProcess, free_port
+from tests.servers.process import CACHE, ServerError, ServerProcess, free_port
 
-CACHE = Path(os.environ.get("STREAMSINK_TEST_CACHE", Path.home() / ".cache" / "streamsink"))
 VERSION = "4.1.0"
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>kafka</artifactId><version>1</version>
@@ -77,12 +78,18 @@ def maven_classpath(name: str, *dependencies: tuple[str, str, str]) -> str:
 class KafkaServer:
     """A broker, and what tests ask of it."""
 
-    def __init__(self, folder: Path, *, advertised_port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, advertised_port: int | None = None, properties: Mapping[str, str] | None = None
+    ) -> None:
+        """`advertised_port` is a proxy's, if there is one; `direct` goes round it. `properties` are the broker's."""
         self.folder = folder
         self.port = free_port()
         self.controller_port = free_port()
         self.bootstrap = f"127.0.0.1:{advertised_port or self.port}"
         self._advertised_port = advertised_port or self.port
+        self._direct_port = free_port()
+        self.direct = f"127.0.0.1:{self._direct_port}"
+        self._own = dict(properties or {})
         self._process: ServerProcess | None = None
         self._formatted = False
         self._askers: dict[str, Consumer] = {}
@@ -145,15 +152,16 @@ class KafkaServer:
             del self._watcher
 
     def _properties(self) -> str:
+        own = "\n".join(f"{key}={value}" for key, value in self._own.items())
         return f"""
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{self.controller_port}
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self._advertised_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{self.port},DIRECT://{self.direct},CONTROLLER://127.0.0.1:{self.controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self._advertised_port},DIRECT://{self.direct}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
+inter.broker.listener.name=DIRECT
 log.dirs={self.folder}/data
 num.partitions=4
 auto.create.topics.enable=false
@@ -163,10 +171,15 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
+group.consumer.min.session.timeout.ms=6000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=500
 log.retention.hours=-1
 log.cleaner.enable=true
 num.network.threads=2
 num.io.threads=2
+{own}
 """
 
     @cached_property
@@ -200,9 +213,26 @@ num.io.threads=2
         return Producer({**QUIET, "bootstrap.servers": self.bootstrap, "linger.ms": 5, **settings})
 
     def end_offsets(self, topic: str) -> dict[int, int]:
-        """Each partition's end."""
+        """Each partition's end, as a `read_committed` reader sees it: an open transaction's records are beyond it."""
         partitions = self._watcher.list_topics(topic, timeout=10).topics[topic].partitions
         return {p: self._watcher.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+
+    def wait_for_markers(self, topic: str) -> None:
+        """Wait until no transaction is open: the broker writes its markers after the producer's commit has returned."""
+        asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in self.end_offsets(topic)}
+        deadline = time.monotonic() + 30
+        while True:
+            ends = [
+                {
+                    at.partition: answer.result(10).offset
+                    for at, answer in self.admin.list_offsets(asked, isolation_level=level).items()
+                }
+                for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
+            ]
+            if ends[0] == ends[1]:
+                return
+            assert time.monotonic() < deadline, f"a transaction on {topic} is still open: {ends}"
+            time.sleep(0.02)
 
     @cached_property
     def _watcher(self) -> Consumer:
@@ -232,6 +262,12 @@ num.io.threads=2
                 time.sleep(0.2)
             else:
                 return {at.partition: (at.offset, at.metadata or "") for at in found if at.offset >= 0}
+
+    def set_back(self, group: str, topic: str) -> None:
+        """Set a group without members to the beginning of a topic; what its commits said is gone."""
+        named = [TopicPartition(topic, partition, 0) for partition in self.end_offsets(topic)]
+        told = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, named)])
+        assert all(one.error is None for one in told[group].result(30).topic_partitions)
 
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Let retention take everything below an offset."""

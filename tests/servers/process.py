@@ -10,6 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+CACHE = Path(os.environ.get("STREAMSINK_TEST_CACHE", Path.home() / ".cache" / "streamsink"))
+"""What tests download and build, outside the tree."""
+
 WATCHDOG = """
 import os, signal, subprocess, sys, threading
 server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -53,7 +56,7 @@ class ServerProcess:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> "ServerProcess":
-        """Start it, in a process group of its own."""
+        """Start it, in a separate process group."""
         with log_path.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", WATCHDOG, *argv],

@@ -15,6 +15,7 @@ from obstore.store import S3Store
 from streamsink.errors import TransientError
 from streamsink.upload.open import open_store
 from tests.servers.process import ServerError, ServerProcess, free_port
+from tests.servers.s3_request import s3_request
 
 BUCKET = "archive-bucket"
 ACCESS_KEY, SECRET_KEY = "streamsink-test", "streamsink-test-secret"
@@ -99,6 +100,18 @@ class SeaweedServer:
     def webdav_url(self, path: str) -> str:
         """A folder of the same server's WebDAV side, which asks for no password."""
         return f"webdav+http://127.0.0.1:{self.webdav_port}/{path}"
+
+    def create_locked_bucket(self, name: str) -> None:
+        """A bucket with Object Lock, and so with versions, whose objects are locked for a day."""
+        keys = (ACCESS_KEY, SECRET_KEY)
+        wanted = {"x-amz-bucket-object-lock-enabled": "true"}
+        s3_request(self.endpoint, keys, "PUT", f"/{name}", headers=wanted)
+        retention = "<DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention>"
+        body = (
+            '<ObjectLockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            f"<ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule>{retention}</Rule></ObjectLockConfiguration>"
+        )
+        s3_request(self.endpoint, keys, "PUT", f"/{name}", query="object-lock", body=body.encode())
 
     def _create_bucket(self) -> None:
         """A PUT on the bucket's own path, signed by obstore, which has no call for this."""

@@ -13,6 +13,8 @@ class TcpProxy:
         self._cut = False
         self._flowing = threading.Event()
         self._flowing.set()
+        self._delay_s = 0.0
+        self._half_open = False
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -32,10 +34,22 @@ class TcpProxy:
         """Keep connections, and take new ones, but hold back every byte."""
         self._flowing.clear()
 
+    def delay(self, seconds: float) -> None:
+        """Hold every piece of data for this long."""
+        self._delay_s = seconds
+
+    def half_open(self) -> None:
+        """Keep connections, and take new ones, but lose every byte: as when the other side has lost its power."""
+        self._half_open = True
+
     def restore(self) -> None:
-        """Let connections through again, with what was held back."""
+        """Let connections through again, with what was held back; those that lost bytes are dropped."""
         self._cut = False
+        self._delay_s = 0.0
         self._flowing.set()
+        if self._half_open:
+            asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(10)
+            self._half_open = False
 
     def stop(self) -> None:
         """End."""
@@ -89,6 +103,10 @@ class TcpProxy:
             while data := await reader.read(65536):
                 while not self._flowing.is_set():
                     await asyncio.sleep(0.02)
+                if self._half_open:
+                    continue
+                if self._delay_s:
+                    await asyncio.sleep(self._delay_s)
                 writer.write(data)
                 await writer.drain()
         with contextlib.suppress(OSError, RuntimeError):

@@ -45,6 +45,7 @@ def fill_awkwardly(kafka: KafkaServer, topic: str, count: int, *, partitions: in
         else:
             producer.commit_transaction(30)
             sent += batch
+    kafka.wait_for_markers(topic)
 
 
 def read_topic(kafka: KafkaServer, topic: str) -> dict[int, list[tuple]]:
@@ -71,7 +72,7 @@ def read_topic(kafka: KafkaServer, topic: str) -> dict[int, list[tuple]]:
             kind, time_ms = message.timestamp()
             headers = tuple(message.headers() or [])
             found[message.partition()].append(
-                (message.offset(), time_ms if kind else None, kind, message.key(), message.value(), headers)
+                (message.offset(), time_ms if kind else None, kind - 1, message.key(), message.value(), headers)
             )
     consumer.close()
     return found

@@ -4,7 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from tests.servers.process import ServerProcess, free_port
+from tests.servers.dav_endpoint import DavEndpoint
+from tests.servers.process import ServerProcess
 
 USERNAME, PASSWORD = "süd", "webdav-test: secret"
 
@@ -18,14 +19,14 @@ server.start()
 """
 
 
-class WsgiDavServer:
+class WsgiDavServer(DavEndpoint):
     """An endpoint with one user, below `/dav`."""
 
+    username, password = USERNAME, PASSWORD
+
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
+        super().__init__(folder)
         self.data = folder / "data"
-        self._process: ServerProcess | None = None
 
     def start(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
@@ -41,15 +42,3 @@ class WsgiDavServer:
         argv = [sys.executable, "-W", "ignore", "-c", _RUN, json.dumps(config)]
         self._process = ServerProcess.start("wsgidav", argv, log_path=self.folder / "wsgidav.log", cwd=self.folder)
         self._process.wait_for_port(self.port, timeout_s=30)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-
-    @property
-    def options(self) -> dict[str, str]:
-        return {"username": USERNAME, "password": PASSWORD}
-
-    def url(self, path: str, *, port: int | None = None) -> str:
-        return f"webdav+http://127.0.0.1:{port or self.port}/dav/{path}"

@@ -1,4 +1,4 @@
-"""A real `streamsink worker` in a process group of its own, and what tests ask of it over REST."""
+"""A real `streamsink worker` in a separate process group, and what tests ask of it over REST."""
 
 import contextlib
 import json
@@ -27,6 +27,7 @@ class WorkerServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = folder / "worker.log"
         self.keys = keys
+        self.config_name = "worker.yaml"
         self._process: subprocess.Popen | None = None
 
     def connector(self, name: str, config: Mapping[str, str]) -> Path:
@@ -37,9 +38,10 @@ class WorkerServer:
 
     def start(self, **environ: str) -> "WorkerServer":
         """Start it; `environ` adds to the environment."""
-        config = self.folder / "worker.yaml"
+        config = self.folder / self.config_name
         lines = {"bootstrap.servers": self.bootstrap, "listeners": self.url, **self.keys}
-        config.write_text("".join(f"{key}: {value}\n" for key, value in lines.items()))
+        between = "=" if config.suffix == ".properties" else ": "
+        config.write_text("".join(f"{key}{between}{value}\n" for key, value in lines.items()))
         argv = [sys.executable, "-m", "streamsink", "worker", "--config", str(config)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(

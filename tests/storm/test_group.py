@@ -16,6 +16,8 @@ from tests.servers.group import SESSION_S, WorkerGroup
 from tests.servers.topics import read_topic
 from tests.servers.worker import wait_until
 
+pytestmark = pytest.mark.alone
+
 CONNECTORS = 12
 ROUNDS = int(os.environ.get("STREAMSINK_STORM_ROUNDS", "1"))
 GAP_S_MAX = 15.0

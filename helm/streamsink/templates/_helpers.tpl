@@ -44,7 +44,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and $grouped (ne .Values.mode "distributed") -}}
 {{- fail "config.group.id makes workers distributed: say mode: distributed as well" -}}
 {{- end -}}
-{{- if not (index .Values.config "bootstrap.servers") -}}
+{{- if not (or (index .Values.config "bootstrap.servers") (eq (int .Values.replicaCount) 0)) -}}
 {{- fail "config.bootstrap.servers is needed: brokers to start from, as --set 'config.bootstrap\\.servers=kafka:9092'" -}}
 {{- end -}}
 {{- if and (or .Values.autoscaling.enabled .Values.keda.enabled) (ne .Values.mode "distributed") -}}
@@ -85,6 +85,35 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 {{- toYaml $texts -}}
+{{- end -}}
+
+{{/* The arguments of one snapshot of a database. Secrets stand in options as ${env:NAME}, which the command reads. */}}
+{{- define "streamsink.snapshotArguments" -}}
+{{- $arguments := list "database" "snapshot" .database .archive -}}
+{{- range .tables -}}
+{{- $arguments = concat $arguments (list "--table" .) -}}
+{{- end -}}
+{{- range $flag := list "prefix" "format" "rate" -}}
+{{- with index $ $flag -}}
+{{- $arguments = concat $arguments (list (printf "--%s" $flag) (include "streamsink.text" .)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $value := .options -}}
+{{- $arguments = concat $arguments (list "--option" (printf "%s=%s" $key (include "streamsink.text" $value))) -}}
+{{- end -}}
+{{- range $key, $value := .set -}}
+{{- $arguments = concat $arguments (list "--set" (printf "%s=%s" $key (include "streamsink.text" $value))) -}}
+{{- end -}}
+{{- toYaml $arguments -}}
+{{- end -}}
+
+{{/* One value as text. Helm reads whole numbers as floats. */}}
+{{- define "streamsink.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
+{{- int64 . -}}
+{{- else -}}
+{{- . -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Above the longest drain of the connectors: 30 s where they don't say, and 15 s to stop, leave and end. */}}

@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def within(timeout_s: float, call: Callable[[], Result], *, doing: str, give_up: Callable[[], None]) -> Result:
-    """What `call` returns or raises, on a thread of its own.
+    """Run `call` on a thread of its own, and give its result or raise its error.
 
     Args:
         timeout_s: How long to wait.

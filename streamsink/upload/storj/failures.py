@@ -1,4 +1,4 @@
-"""What uplink's error codes mean for a task. Pure: codes in, our errors out."""
+"""Translates uplink's error codes into our errors. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _TERMINAL_WORDS = {
     "decrypt": "the passphrase is another one than the objects were written with",
 }
 EXISTS = "no permissions to delete existing object"
-"""What a satellite says to a commit on a key that is taken, where the grant may not delete."""
+"""A satellite's answer to a commit on a key that is taken, where the grant may not delete."""
 
 
 class UplinkError(Exception):
@@ -63,7 +63,12 @@ class UplinkError(Exception):
 
 
 def explain(error: UplinkError, *, doing: str) -> StreamsinkError:
-    """Our error for one of uplink's."""
+    """Translate one of uplink's errors.
+
+    Args:
+        error: uplink's.
+        doing: What was tried, for the message.
+    """
     # Below the first line stands where in Go it happened.
     said = f"{doing}: {error.message.partition(chr(10))[0].strip()[:300]}"
     lower = error.message.lower()

@@ -20,7 +20,7 @@ _GATEWAY_HINT = (
 
 
 class Handle(ctypes.Structure):
-    """What uplink keeps for us: a project, an access, an upload or a download."""
+    """A handle to an object that uplink keeps for us: a project, an access, an upload or a download."""
 
     _fields_ = (("handle", c_size_t),)
 

@@ -39,7 +39,7 @@ def _stop_if(given_up: threading.Event) -> None:
 
 
 def _raise(error: Any) -> None:
-    """Raise what an error pointer points to, and free it."""
+    """Raise the error that a pointer points to, and free it."""
     if not error:
         return
     code, message = error.contents.code, error.contents.message or b""
@@ -60,7 +60,14 @@ def _freed(result: Any, free: Any) -> Iterator[Any]:
 
 
 def derive_create_only(grant: str, bucket: str) -> str:
-    """A grant for this bucket that can't delete: the satellite then refuses to replace an object.
+    """Restrict a grant to a bucket and to calls that can't delete: the satellite then refuses to replace an object.
+
+    Args:
+        grant: The serialized grant.
+        bucket: The bucket's name.
+
+    Returns:
+        The restricted grant, serialized.
 
     Raises:
         UplinkError: The grant can't be read.
@@ -79,7 +86,16 @@ def derive_create_only(grant: str, bucket: str) -> str:
 
 
 def request_grant(user_agent: str, satellite: str, api_key: str, passphrase: str) -> str:
-    """The grant of an API key and a passphrase; asks the satellite for the project's salt.
+    """Make a grant of an API key and a passphrase; asks the satellite for the project's salt.
+
+    Args:
+        user_agent: Who we are, for Storj's partner program.
+        satellite: Its address, as `id@host:port`.
+        api_key: The project's key.
+        passphrase: Encrypts the objects.
+
+    Returns:
+        The grant, serialized.
 
     Raises:
         UplinkError: The satellite can't be reached, or refuses.
@@ -139,6 +155,14 @@ class Project:
     ) -> None:
         """Write an object and commit it.
 
+        Args:
+            bucket: The bucket's name.
+            key: The object's name in it.
+            data: All its bytes.
+            metadata: The object's entries; empty for none.
+            expires_s: When the object ends, Unix time in seconds; 0 for never.
+            given_up: Ends the upload before its commit, once it is set.
+
         Raises:
             UplinkError: It was not committed, as far as we know.
             GivenUpError: `given_up` was set before the commit; nothing is there.
@@ -183,7 +207,17 @@ class Project:
         _raise(self._uplink.uplink_upload_set_custom_metadata(upload, c.CustomMetadata(entries, len(texts))))
 
     def download(self, bucket: str, key: str, offset: int = 0, length: int = -1) -> bytes:
-        """An object's bytes; `offset` below 0 counts from the end, `length` below 0 is to the end."""
+        """Read an object's bytes.
+
+        Args:
+            bucket: The bucket's name.
+            key: The object's name in it.
+            offset: The first byte; below 0 it counts from the end.
+            length: How many bytes; below 0 all up to the end.
+
+        Raises:
+            UplinkError: It can't be read, or there is none.
+        """
         options = c.DownloadOptions(offset=offset, length=length)
         result = self._uplink.uplink_download_object(
             self._opened.value, bucket.encode(), key.encode(), ctypes.pointer(options)
@@ -212,19 +246,39 @@ class Project:
                 self._uplink.uplink_free_read_result(result)
 
     def stat(self, bucket: str, key: str) -> StoredObject:
-        """What is known of an object without reading it."""
+        """Describe an object without reading it.
+
+        Args:
+            bucket: The bucket's name.
+            key: The object's name in it.
+
+        Raises:
+            UplinkError: It can't be asked, or there is none.
+        """
         result = self._uplink.uplink_stat_object(self._opened.value, bucket.encode(), key.encode())
         with _freed(result, self._uplink.uplink_free_object_result) as found:
             return _object(found.contents)
 
     def delete(self, bucket: str, key: str) -> None:
-        """Remove an object; a missing one is no error."""
+        """Remove an object; a missing one is no error.
+
+        Args:
+            bucket: The bucket's name.
+            key: The object's name in it.
+
+        Raises:
+            UplinkError: It can't be removed.
+        """
         result = self._uplink.uplink_delete_object(self._opened.value, bucket.encode(), key.encode())
         with _freed(result, self._uplink.uplink_free_object_result):
             pass
 
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:
-        """Everything below a prefix that ends in a slash, or is empty, in no particular order.
+        """List all objects below a prefix, in no particular order.
+
+        Args:
+            bucket: The bucket's name.
+            prefix: Ends in a slash, or is empty.
 
         Raises:
             UplinkError: It failed, perhaps midway.

@@ -6,6 +6,7 @@ key that is taken (uplink's `Permission.AllowUpload`). Its answer is told from o
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from streamsink import __version__
+from streamsink.backoff import Backoff
 from streamsink.errors import AlreadyExistsError, ObjectMissingError, TransientError
 from streamsink.upload.name import require_fit
 from streamsink.upload.protocol import ObjectInfo
@@ -23,7 +25,7 @@ from streamsink.upload.storj.failures import EXISTS, Code, UplinkError, explain
 
 USER_AGENT = f"streamsink/{__version__}"
 CONNECT_TIMEOUT_S = 10.0
-BUSY_PAUSE_S = (0.2, 2.0)
+BUSY = Backoff(first_s=2.0, max_s=2.0, spread=0.9)
 """How long to wait where a satellite limits requests: it takes one upload start a key and second."""
 
 Result = TypeVar("Result")
@@ -31,7 +33,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach a project: a grant, or what one is made of."""
+    """The access to a project: a grant, or the parts that one is made of."""
 
     grant: str = ""
     satellite: str = ""
@@ -48,9 +50,9 @@ class StorjStore:
 
     Args:
         bucket: Made where it is missing, when something is first created.
-        prefix: What all keys begin with, without slashes at its ends.
+        prefix: The beginning of all keys, without slashes at its ends.
         access: The project's.
-        user_agent: What the satellite attributes the bucket to.
+        user_agent: The program that the satellite attributes the bucket to.
         timeout_s: For one call.
         expires_after_s: How long objects live; None for ever.
     """
@@ -96,7 +98,7 @@ class StorjStore:
         def upload() -> None:
             expires_s = int(time.time()) + self._expires_after_s if self._expires_after_s is not None else 0
             project = self._project()
-            while True:
+            for attempt in itertools.count(1):
                 try:
                     project.upload(
                         self._bucket, self._key(name), view, metadata, expires_s=expires_s, given_up=given_up
@@ -104,9 +106,9 @@ class StorjStore:
                 except UplinkError as error:
                     if error.code == Code.BUCKET_NOT_FOUND:
                         project.ensure_bucket(self._bucket)
-                    elif error.code != Code.TOO_MANY_REQUESTS or time.monotonic() + BUSY_PAUSE_S[1] > deadline_s:
+                    elif error.code != Code.TOO_MANY_REQUESTS or time.monotonic() + BUSY.max_s > deadline_s:
                         raise
-                    given_up.wait(random.uniform(*BUSY_PAUSE_S))  # noqa: S311 - spreads writers, guards nothing
+                    given_up.wait(BUSY.delay_s(attempt, jitter=random.random()))  # noqa: S311 - spreads writers
                 else:
                     return
 
@@ -120,6 +122,12 @@ class StorjStore:
     def get(self, name: str) -> bytes:
         """See `Store.get`."""
         return self._ask(lambda: self._project().download(self._bucket, self._key(name)), f"reading {name}")
+
+    def read(self, name: str) -> tuple[ObjectInfo, bytes]:
+        """See `Store.read`."""
+        info = self.head(name)
+        data = self.get(name)
+        return ObjectInfo(name, len(data), info.metadata if info else {}), data
 
     def get_range(self, name: str, start: int, length: int) -> bytes:
         """See `Store.get_range`."""

@@ -1,23 +1,28 @@
-"""What all workers know: the config, status and slots topics, read to their ends and followed. Decides nothing."""
+"""Follows the config, status and slots topics, so that all workers know the same. Decides nothing."""
 
 from __future__ import annotations
 
+import itertools
+import random
 import threading
 import time
 from collections import deque
 
 import structlog
 
-from streamsink.errors import ConfigError, RequestTimeoutError, StreamsinkError
+from streamsink.backoff import Backoff
+from streamsink.errors import ConfigError, RequestTimeoutError, StreamsinkError, TerminalError
+from streamsink.observe.vital import VitalThread
 from streamsink.worker.distributed.config_topic import ConfigTable
 from streamsink.worker.distributed.log import KafkaLog
-from streamsink.worker.distributed.records import LoggerSet, RestartAsked, read_record
+from streamsink.worker.distributed.records import LoggerSet, RestartAsked, read_record, read_value
 from streamsink.worker.distributed.settings import DistributedSettings
 from streamsink.worker.distributed.slots import Request, SlotsTable
 from streamsink.worker.distributed.status_topic import StatusTable
 from streamsink.worker.distributed.topics import ensure_topics
 
-RETRY_S = 2.0
+STOP_S = 15.0
+RETRY = Backoff(first_s=1.0, max_s=15.0)
 NOTICES_MAX = 10_000
 
 _log = structlog.get_logger(__name__)
@@ -42,13 +47,14 @@ class Bulletin:
         self.slots = SlotsTable()
         self.slot_count = 0
         self.problem = "the worker has not read its topics yet"
-        self.fatal: ConfigError | None = None
+        self.fatal: StreamsinkError | None = None
         self._settings = settings
         self._notices: deque[Notice] = deque(maxlen=NOTICES_MAX)
         self._logs: tuple[KafkaLog, KafkaLog, KafkaLog] | None = None
         self._complete = False
+        self._unreadable: set[str] = set()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._connect, name="bulletin", daemon=True)
+        self._thread = VitalThread(self._connect, name="bulletin")
 
     @property
     def complete(self) -> bool:
@@ -72,20 +78,25 @@ class Bulletin:
         """Partition 0 of the slots topic."""
         return self._ready()[2]
 
+    @property
+    def dead(self) -> list[str]:
+        """Why a thread of it has died, one text for each."""
+        return [text for text in (self._thread.problem, *(log.died for log in self._logs or ())) if text]
+
     def start(self) -> None:
         """Make the topics where they are missing, and read them; goes on trying until `stop`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop reading, after what was posted has gone out."""
+        """Stop reading, after what was posted has gone out; takes `STOP_S` at most, for all topics together."""
+        until_s = time.monotonic() + STOP_S
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(RETRY_S)
+        self._thread.join(STOP_S)
         for log in self._logs or ():
-            log.stop()
+            log.stop(until_s=until_s)
 
     def notices(self) -> list[Notice]:
-        """What was asked since the last time."""
+        """Take the requests that have come since the last call."""
         found = []
         while self._notices:
             found.append(self._notices.popleft())
@@ -98,21 +109,23 @@ class Bulletin:
 
     def _connect(self) -> None:
         settings = self._settings
-        while not self._stop.is_set():
+        for attempt in itertools.count(1):
+            if self._stop.is_set():
+                return
             try:
                 counts = ensure_topics([settings.config, settings.status, settings.slots], settings.client)
-            except ConfigError as error:
+                self.slot_count = counts[settings.slots.name]
+                self._follow(counts[settings.status.name])
+            except (ConfigError, TerminalError) as error:
                 self.problem, self.fatal = str(error), error
                 return
             except StreamsinkError as error:
                 if self.problem != str(error):
                     _log.warning("the worker's topics can't be read yet", reason=error.message, hint=error.hint)
                 self.problem = str(error)
-                self._stop.wait(RETRY_S)
-                continue
-            self.slot_count = counts[settings.slots.name]
-            self._follow(counts[settings.status.name])
-            return
+                self._stop.wait(RETRY.delay_s(attempt, jitter=random.random()))  # noqa: S311 - spreads workers
+            else:
+                return
 
     def _follow(self, status_partitions: int) -> None:
         settings = self._settings
@@ -126,6 +139,8 @@ class Bulletin:
         self._logs = logs
 
     def _configured(self, key: bytes | None, value: bytes | None) -> None:
+        self.configs.unreadable_total += value is not None and read_value(value) is None
+        self._note_unreadable(self._settings.config.name, self.configs.unreadable_total)
         change = read_record(key, value)
         match change:
             case None:
@@ -137,13 +152,25 @@ class Bulletin:
 
     def _told(self, key: bytes | None, value: bytes | None) -> None:
         reset = self.statuses.apply(key, value)
+        self._note_unreadable(self._settings.status.name, self.statuses.unreadable_total)
         if reset is not None:
             self._notice(TopicsReset(reset))
 
     def _slotted(self, key: bytes | None, value: bytes | None) -> None:
         request = self.slots.apply(key, value, time.monotonic())
+        self._note_unreadable(self._settings.slots.name, self.slots.unreadable_total)
         if request is not None:
             self._notice(request)
+
+    def _note_unreadable(self, topic: str, total: int) -> None:
+        """Say once that somebody else writes to a topic of the workers'."""
+        if total and topic not in self._unreadable:
+            self._unreadable.add(topic)
+            _log.warning(
+                "a record is none of the workers' and is skipped, as others like it will be",
+                topic=topic,
+                hint="who else writes to this topic?",
+            )
 
     def _notice(self, notice: Notice) -> None:
         """Keep it if it is news: what was asked before this worker came is not for it."""

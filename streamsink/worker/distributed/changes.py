@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from streamsink.config.secrets import unmask
-from streamsink.errors import ConflictError, NotFoundError, RebalanceError
+from streamsink.errors import NameTakenError, NotFoundError, RebalanceError
 from streamsink.worker.distributed.bulletin import Bulletin
 from streamsink.worker.distributed.config_topic import definition_of
 from streamsink.worker.distributed.log import DELIVERY_S
@@ -26,8 +26,9 @@ _LOOK_S = 0.01
 class ConnectorChanges:
     """Every method may be called from any thread of any worker, and blocks until its change has been read back.
 
-    The lock is a record of the slots topic: the first of a name that has not been given back holds, and whoever holds
-    it has read all that the config topic had by then. So two creates of one name are told apart, and no patch is lost.
+    The lock is a record of the slots topic: the first of a name that has not been given back holds, and its
+    holder has read all that the config topic had by then. So two creates of one name are told apart, and no patch is
+    lost.
     """
 
     def __init__(self, bulletin: Bulletin, plan: Planner, worker_id: str) -> None:
@@ -36,17 +37,42 @@ class ConnectorChanges:
         self._worker_id = worker_id
 
     def create(self, connector: str, config: Mapping[str, str], state: TargetState) -> None:
-        """Make a connector, unless there is one of that name."""
+        """Make a connector, unless there is one of that name.
+
+        Args:
+            connector: The connector's name.
+            config: Its flat map, secrets as references.
+            state: The state that it is meant to be in.
+
+        Raises:
+            NameTakenError: There is one.
+            ConfigError: The configuration can't be used.
+            RebalanceError: Others are changing the connector, or Kafka is too slow to do it safely.
+            RequestTimeoutError: A record was not written within the bound.
+        """
         self._check(connector, config)
         with self._changing(connector) as write:
             if connector in self._bulletin.configs.definitions:
-                raise ConflictError(f"Connector {connector} already exists")
+                raise NameTakenError(f"Connector {connector} already exists")
             if state is not self._bulletin.configs.target(connector):
                 write(*target_record(connector, state))
             write(*connector_record(connector, {**config, "name": connector}))
 
     def put(self, connector: str, config: Mapping[str, str]) -> bool:
-        """Replace its configuration, or make it; True where it was made."""
+        """Replace a connector's configuration, or make the connector.
+
+        Args:
+            connector: The connector's name.
+            config: Its flat map. A value that reads `[hidden]` keeps the stored one.
+
+        Returns:
+            True where the connector was made.
+
+        Raises:
+            ConfigError: The configuration can't be used.
+            RebalanceError: Others are changing the connector, or Kafka is too slow to do it safely.
+            RequestTimeoutError: A record was not written within the bound.
+        """
         with self._changing(connector) as write:
             before = self._bulletin.configs.definitions.get(connector)
             wanted = unmask(config, _stored(before))
@@ -57,7 +83,18 @@ class ConnectorChanges:
         return before is None
 
     def patch(self, connector: str, patch: Mapping[str, str | None]) -> None:
-        """Set some keys, and remove those that are None."""
+        """Change some keys of a connector's configuration.
+
+        Args:
+            connector: The connector's name.
+            patch: New values by key. None removes the key.
+
+        Raises:
+            NotFoundError: There is no such connector.
+            ConfigError: The configuration can't be used.
+            RebalanceError: Others are changing the connector, or Kafka is too slow to do it safely.
+            RequestTimeoutError: A record was not written within the bound.
+        """
         with self._changing(connector) as write:
             stored = _stored(self._known(connector))
             merged = stored | unmask({key: value for key, value in patch.items() if value is not None}, stored)
@@ -73,7 +110,17 @@ class ConnectorChanges:
             write(*target_record(connector, None))
 
     def set_target(self, connector: str, state: TargetState) -> None:
-        """Keep what it is meant to be."""
+        """Keep the state that a connector is meant to be in.
+
+        Args:
+            connector: The connector's name.
+            state: RUNNING, PAUSED or STOPPED.
+
+        Raises:
+            NotFoundError: There is no such connector.
+            RebalanceError: Others are changing the connector, or Kafka is too slow to do it safely.
+            RequestTimeoutError: A record was not written within the bound.
+        """
         with self._changing(connector) as write:
             self._known(connector)
             if state is not self._bulletin.configs.target(connector):

@@ -1,6 +1,6 @@
-"""What one worker does for all: places tasks, and clears away what nobody needs. Correctness does not rest on it.
+"""The chores that one worker does for all: places tasks, and clears away old records. Correctness does not rest on it.
 
-Whoever owns slot 0 does it. Should two believe so for a while, the last record of a key holds, as always.
+The owner of slot 0 does them. Should two believe so for a while, the last record of a key holds, as always.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ class Chores:
         self._unplaced_since: float | None = None
 
     def do(self, lifecycles: Mapping[str, ConnectorLifecycle], now: float) -> None:
-        """One round."""
+        """Do one round.
+
+        Args:
+            lifecycles: All connectors by name.
+            now: Monotonic time in seconds.
+        """
         tasks = [
             (name, number)
             for name, lifecycle in lifecycles.items()
@@ -96,7 +101,7 @@ class Chores:
         self._stray_since = since
 
     def _stray(self, lifecycles: Mapping[str, ConnectorLifecycle]) -> dict[str, bool]:
-        """Keys of records that speak of what is no more; True for those of the slots topic."""
+        """Keys of records whose subject is gone; True for keys of the slots topic."""
         table, statuses = self._bulletin.slots, self._bulletin.statuses
         known = {name: lifecycle for name, lifecycle in lifecycles.items() if not lifecycle.removed}
         unplanned = {name for name, lifecycle in known.items() if not lifecycle.planned}

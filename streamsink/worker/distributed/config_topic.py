@@ -1,4 +1,4 @@
-"""Which connectors the config topic has, and what they are meant to be: the sum of its records. Pure."""
+"""Sums up the config topic: which connectors there are, and which state each is meant to be in. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class ConfigTable:
     def __init__(self) -> None:
         self._definitions: dict[str, Definition] = {}
         self._targets: dict[str, TargetState] = {}
+        self.unreadable_total = 0
 
     def apply(self, change: Change) -> None:
-        """Take a record in; orders are for those that carry them out."""
+        """Take a record in. An order, such as a restart, changes nothing here."""
         match change:
             case ConnectorConfigured(connector, None):
                 self._definitions = {name: kept for name, kept in self._definitions.items() if name != connector}
@@ -36,16 +37,25 @@ class ConfigTable:
         return self._definitions
 
     def target(self, connector: str) -> TargetState:
-        """What a connector is meant to be."""
+        """The state that a connector is meant to be in."""
         return self._targets.get(connector, TargetState.RUNNING)
 
 
 def definition_of(connector: str, config: Mapping[str, str], problem: str = "") -> Definition:
-    """A connector's definition. The same configuration has the same stamp, whichever record it came with."""
+    """Make a connector's definition. The same configuration has the same stamp, whatever record it came with.
+
+    Args:
+        connector: The connector's name.
+        config: Its flat map, without the name or with it.
+        problem: Why the record can't be used; "" where it can.
+
+    Returns:
+        The definition. Its configuration is None where there is a problem.
+    """
     flat = {**config, "name": connector}
     return Definition(connector, Path("config topic"), stamp_of(flat), None if problem else flat, mask(flat), problem)
 
 
 def stamp_of(config: Mapping[str, str]) -> str:
-    """What differs where configurations do."""
+    """Make a stamp of a configuration. Two stamps differ where two configurations do."""
     return hashlib.sha256(json.dumps(sorted(config.items())).encode()).hexdigest()[:16]

@@ -1,9 +1,11 @@
-"""A flush over all workers: asked by a record, carried out by whoever runs tasks, answered by records. Bounded."""
+"""Carries a flush over all workers: one record asks, each worker with tasks answers by a record. Bounded."""
 
 from __future__ import annotations
 
 import threading
 import uuid
+
+import structlog
 
 from streamsink.errors import RebalanceError, RequestTimeoutError, StreamsinkError
 from streamsink.worker.distributed.bulletin import Bulletin
@@ -17,6 +19,8 @@ FLUSHES_MAX = 16
 
 FLUSH_S = ORDER_S - 10.0
 
+_log = structlog.get_logger(__name__)
+
 
 class ClusterFlushes:
     """`ask` from any thread; the loop hands in what it reads."""
@@ -29,7 +33,11 @@ class ClusterFlushes:
         self._running = threading.BoundedSemaphore(FLUSHES_MAX)
 
     def ask(self, connector: str, workers: set[str]) -> None:
-        """Have these workers flush their tasks of a connector, and wait for that.
+        """Have workers flush their tasks of a connector, and wait for that.
+
+        Args:
+            connector: The connector's name.
+            workers: The ids of the workers that run tasks of it.
 
         Raises:
             RebalanceError: One of them could not, for tasks are changing hands.
@@ -61,7 +69,12 @@ class ClusterFlushes:
             )
 
     def asked(self, order: FlushAsked, lifecycle: ConnectorLifecycle) -> None:
-        """Flush what runs here, and answer once that is done; returns at once."""
+        """Flush this worker's tasks, and answer by a record once that is done. Returns at once.
+
+        Args:
+            order: The record that asks.
+            lifecycle: The connector's tasks here.
+        """
         tasks = [task for task in lifecycle.tasks if not task.ended]
         if not tasks:
             return
@@ -71,14 +84,17 @@ class ClusterFlushes:
             return
 
         def wait() -> None:
+            problem = ""
             try:
                 await_flushes(order.connector, answers, timeout_s=FLUSH_S - 5.0)
             except StreamsinkError as error:
-                self._answer(order.nonce, error.message)
-            else:
-                self._answer(order.nonce, "")
+                problem = error.message
             finally:
                 self._running.release()
+            try:
+                self._answer(order.nonce, problem)
+            except StreamsinkError as error:
+                _log.warning("a flush is not answered", connector=order.connector, reason=str(error))
 
         threading.Thread(target=wait, name=f"flush-{order.connector}", daemon=True).start()
 

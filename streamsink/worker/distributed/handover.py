@@ -1,4 +1,4 @@
-"""Says which tasks of a connector may run here now: those in this worker's slots that nobody else still runs.
+"""Chooses the tasks of a connector that may run here now: in this worker's slots, and run by no other worker.
 
 Two members of one consumer group harm nobody, but two definitions of one connector may: a changed one starts only
 once no worker runs the old one any more, as far as the status topic tells, and not later than after `HANDOVER_S`.
@@ -28,7 +28,16 @@ class Handover:
         self._waiting_since: dict[tuple[str, int], float] = {}
 
     def placed(self, lifecycle: ConnectorLifecycle, slots: frozenset[int], now: float) -> frozenset[int]:
-        """The tasks of a connector that shall run here."""
+        """Choose the tasks of a connector that may run here now.
+
+        Args:
+            lifecycle: The connector.
+            slots: The slots that this worker has.
+            now: Monotonic time in seconds; a task that another worker holds is waited for by it.
+
+        Returns:
+            The tasks' numbers.
+        """
         pins, name = self._bulletin.slots.pins, lifecycle.name
         mine = [spec for spec in lifecycle.planned if pins.get((name, spec.task_id), -1) in slots]
         running = [task.spec for task in lifecycle.tasks if not task.ended]

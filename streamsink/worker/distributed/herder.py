@@ -1,4 +1,4 @@
-"""The herder of one worker of several: runs the tasks in its slots of what the config topic defines.
+"""The herder of one worker of several: runs tasks of the config topic's connectors, those in its slots.
 
 What all workers know comes from `bulletin`, which slots are this worker's from `member`; one loop joins them. No
 worker leads: every one answers from the same records, and takes orders by writing records that all of them read.
@@ -80,6 +80,7 @@ class DistributedHerder(DistributedOrders):
 
         Raises:
             ConfigError: A topic that is there can't be used.
+            TerminalError: Kafka's clients can't be made of the configuration.
         """
         self._bulletin.start()
         try:
@@ -106,6 +107,7 @@ class DistributedHerder(DistributedOrders):
             self._joined = True
             self._member.start()
         self._reconcile()
+        self._has_read = True
         for notice in self._bulletin.notices():
             self._heed(notice)
         self._step(now)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from streamsink.errors import RequestTimeoutError, TransientError
+from streamsink.observe.vital import VitalThread
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, Producer
@@ -35,7 +36,7 @@ Apply = Callable[[bytes | None, bytes | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a record stands."""
+    """A record's partition and offset."""
 
     partition: int
     offset: int
@@ -48,7 +49,7 @@ class KafkaLog:
         topic: Its name; it must be there.
         partitions: Which partitions are read.
         properties: How to reach the brokers, in librdkafka's words.
-        apply: Takes each record in, in the log's thread; must not block or raise.
+        apply: Takes each record in, in the log's thread; must not block. A record for which it raises is skipped.
         write_to: The partition that everything is written to; None chooses by key, as Java's producers do.
     """
 
@@ -73,7 +74,8 @@ class KafkaLog:
         self._consumer: Consumer | None = None
         self._producer: Producer | None = None
         self._admin: AdminClient | None = None
-        self._thread = threading.Thread(target=self._follow, name=f"log-{topic}", daemon=True)
+        self._thread = VitalThread(self._follow, name=f"log-{topic}")
+        self.unreadable_total = 0
         self.last_heard_at = time.monotonic()
 
     @property
@@ -81,10 +83,21 @@ class KafkaLog:
         """Whether it has been read to its end once."""
         return len(self._at_end) == len(self._partitions)
 
+    @property
+    def died(self) -> str:
+        """Why its thread has died, or ""."""
+        return self._thread.problem
+
     def start(self) -> None:
-        """Connect and follow."""
+        """Connect and follow.
+
+        Raises:
+            TerminalError: The settings of the clients can't be used.
+        """
         from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition  # noqa: PLC0415 (heavy)
         from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+        from streamsink.consume.clients import make_client  # noqa: PLC0415
 
         # The consumer can't be asked for a topic's end while another thread polls it: the question is never answered.
         common: dict[str, str | int | float | bool] = {
@@ -92,8 +105,9 @@ class KafkaLog:
             "log_level": "2",
             "reconnect.backoff.max.ms": "1000",
         }
-        self._admin = AdminClient({**common})
-        self._producer = Producer(
+        self._admin = make_client(AdminClient, common)
+        self._producer = make_client(
+            Producer,
             {
                 **common,
                 "acks": "all",
@@ -101,9 +115,10 @@ class KafkaLog:
                 "linger.ms": 0,
                 "delivery.timeout.ms": int(DELIVERY_S * 1000),
                 "partitioner": "murmur2_random",
-            }
+            },
         )
-        self._consumer = Consumer(
+        self._consumer = make_client(
+            Consumer,
             {
                 **common,
                 "group.id": f"streamsink-log-{self.topic}",
@@ -113,23 +128,33 @@ class KafkaLog:
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 50,
                 "fetch.queue.backoff.ms": 5,
-            }
+            },
         )
         self._consumer.assign([TopicPartition(self.topic, number, OFFSET_BEGINNING) for number in self._partitions])
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop following, after what was posted has gone out, or could not."""
+    def stop(self, *, until_s: float) -> None:
+        """Stop following, after what was posted has gone out, or could not.
+
+        Args:
+            until_s: Monotonic time in seconds at which this returns, whatever the brokers do.
+        """
         if self._producer is not None:
-            self._producer.flush(DELIVERY_S)
+            self._producer.flush(min(DELIVERY_S, max(0.0, until_s - time.monotonic())))
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(DELIVERY_S)
-        if self._consumer is not None and not self._thread.is_alive():
-            self._consumer.close()
+        self._thread.join(max(0.0, until_s - time.monotonic()))
+        if self._consumer is not None and not self._thread.alive:
+            # librdkafka's close has no bound.
+            closing = threading.Thread(target=self._consumer.close, name=f"close-{self.topic}", daemon=True)
+            closing.start()
+            closing.join(max(0.0, until_s - time.monotonic()))
 
     def put(self, key: str, value: bytes | None) -> None:
         """Write a record, and return once it has been read back.
+
+        Args:
+            key: The record's key.
+            value: The record's value; None for a tombstone.
 
         Raises:
             RequestTimeoutError: It was not, within the bound; it may still be written.
@@ -154,7 +179,12 @@ class KafkaLog:
         self._wait_for({place.partition: place.offset + 1})
 
     def post(self, key: str, value: bytes | None) -> None:
-        """Write a record some time soon; a failure is logged, and whoever posts looks at what was read back."""
+        """Write a record some time soon. A failure is only logged: the caller looks at the records read back.
+
+        Args:
+            key: The record's key.
+            value: The record's value; None for a tombstone.
+        """
         self._produce(key, value, self._posted)
 
     def read_to_end(self) -> None:
@@ -166,6 +196,8 @@ class KafkaLog:
         from confluent_kafka import KafkaException, TopicPartition  # noqa: PLC0415 (heavy)
         from confluent_kafka.admin._listoffsets import OffsetSpec  # noqa: PLC0415
 
+        from streamsink.consume.failures import words_of  # noqa: PLC0415
+
         assert self._admin is not None
         end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         wanted = {TopicPartition(self.topic, number): end for number in self._partitions}
@@ -173,7 +205,8 @@ class KafkaLog:
         try:
             self._wait_for({at.partition: answer.result(READ_BACK_S + 1).offset for at, answer in asked.items()})
         except (KafkaException, TimeoutError) as error:
-            raise RequestTimeoutError(f"Request timed out. Kafka did not answer: {error}", hint="try again") from None
+            said = words_of(error)
+            raise RequestTimeoutError(f"Request timed out. Kafka did not answer: {said}", hint="try again") from None
 
     def _produce(self, key: str, value: bytes | None, delivered: Callable[[KafkaError | None, Message], None]) -> None:
         if self._producer is None:
@@ -199,6 +232,8 @@ class KafkaLog:
                 )
 
     def _follow(self) -> None:
+        from streamsink.consume.failures import words_of  # noqa: PLC0415 (heavy)
+
         assert self._consumer is not None
         assert self._producer is not None
         while not self._stop.is_set():
@@ -206,7 +241,9 @@ class KafkaLog:
                 first = self._consumer.poll(POLL_S)
                 messages = [first, *self._consumer.consume(BATCH, 0)] if first is not None else []
             except Exception as error:  # noqa: BLE001 (what a worker knows rests on this thread)
-                _log.warning("a topic can't be read", topic=self.topic, reason=str(error), hint="it is tried again")
+                _log.warning(
+                    "a topic can't be read", topic=self.topic, reason=words_of(error), hint="it is tried again"
+                )
                 self._stop.wait(_PAUSE_S)
                 continue
             self._producer.poll(0)
@@ -223,10 +260,26 @@ class KafkaLog:
             _log.warning("a topic can't be read", topic=self.topic, reason=error.str(), hint="it is tried again")
             return
         if error is None:
-            self._apply(message.key(), message.value())
+            self._hand_on(message, number, offset)
         with self._moved:
             self.last_heard_at = time.monotonic()
             if error is not None:
                 self._at_end.add(number)
             self._read_up_to[number] = offset if error is not None else offset + 1
             self._moved.notify_all()
+
+    def _hand_on(self, message: Message, partition: int, offset: int) -> None:
+        """Nothing that somebody wrote to the topic may end the thread."""
+        try:
+            self._apply(message.key(), message.value())
+        except Exception as error:  # noqa: BLE001 (any bytes may be there)
+            self.unreadable_total += 1
+            if self.unreadable_total == 1:
+                _log.warning(
+                    "a record can't be read and is skipped, as others like it will be",
+                    topic=self.topic,
+                    partition=partition,
+                    offset=offset,
+                    reason=repr(error),
+                    hint="who else writes to this topic?",
+                )

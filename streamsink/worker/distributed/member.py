@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from streamsink.consume.quiet import librdkafka_log
+from streamsink.observe.vital import VitalThread
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -28,12 +28,13 @@ LetGo = Callable[[frozenset[int]], None]
 
 
 class GroupMember:
-    """Runs in a thread of its own, from `start` to `stop`.
+    """Runs in its own thread, from `start` to `stop`.
 
     Args:
         topic: The slots topic.
         group: The workers' group.
-        properties: How to reach the brokers, and the session's times, in librdkafka's words.
+        properties: How to reach the brokers, how the group assigns (cooperatively), and the session's times, in
+            librdkafka's words.
         let_go: Ends what runs in slots that go to others; called in the member's thread, which does not poll then.
     """
 
@@ -46,7 +47,7 @@ class GroupMember:
         self._joined = False
         self._problem = "the worker has not joined its group yet"
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="group-member", daemon=True)
+        self._thread = VitalThread(self._run, name="group-member", died=self._died)
         self._consumer: Consumer | None = None
         self.polled_at = time.monotonic()
 
@@ -60,6 +61,11 @@ class GroupMember:
         """Why it is not in the group, or ""."""
         return self._problem
 
+    @property
+    def dead(self) -> str:
+        """Why its thread has died, or ""."""
+        return self._thread.problem
+
     def start(self) -> None:
         """Join the group."""
         self._thread.start()
@@ -67,17 +73,19 @@ class GroupMember:
     def stop(self) -> None:
         """Leave the group, once everything has been let go; bounded."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(CLOSE_S)
+        self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         from confluent_kafka import Consumer  # noqa: PLC0415 (heavy)
 
-        consumer = Consumer(
+        from streamsink.consume.clients import make_client  # noqa: PLC0415
+        from streamsink.consume.failures import words_of  # noqa: PLC0415
+
+        consumer = make_client(
+            Consumer,
             {
                 **self._properties,
                 "group.id": self._group,
-                "partition.assignment.strategy": "cooperative-sticky",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "latest",
@@ -86,14 +94,13 @@ class GroupMember:
                 "topic.metadata.refresh.interval.ms": "15000",
                 "error_cb": self._erred,
             },
-            logger=librdkafka_log(),
         )
         consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         while not self._stop.is_set():
             try:
                 message = consumer.poll(POLL_S)
             except Exception as error:  # noqa: BLE001 (a worker that does not poll loses its slots)
-                _log.warning("the group can't be polled", reason=str(error), hint="it is tried again")
+                _log.warning("the group can't be polled", reason=words_of(error), hint="it is tried again")
                 self._stop.wait(1.0)
                 continue
             self.polled_at = time.monotonic()
@@ -101,6 +108,11 @@ class GroupMember:
                 self._erred(message.error())
         consumer.close()
         self._slots = frozenset()
+
+    def _died(self) -> None:
+        """Who does not poll owns nothing: the group gives its slots to others once the session is over."""
+        self._slots = frozenset()
+        self._problem = self._thread.problem
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)

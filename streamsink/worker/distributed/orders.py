@@ -1,4 +1,4 @@
-"""What REST asks of a worker of several: answers from what all know, orders as records that all read. Runs no task."""
+"""Answers REST from what all workers know, and writes its orders as records. Runs no task."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class DistributedOrders:
         self._lifecycles: dict[str, ConnectorLifecycle] = {}
         self._ticked_at = time.monotonic()
         self._draining = False
+        self._has_read = False
 
     @property
     def worker_id(self) -> str:
@@ -68,16 +69,21 @@ class DistributedOrders:
         return self._worker_id
 
     def connectors(self) -> list[str]:
-        """Names, sorted."""
+        """See `Questions.connectors`."""
         return sorted(name for name, lifecycle in self._lifecycles.items() if not lifecycle.removed)
 
     def info(self, connector: str) -> ConnectorInfo | None:
-        """Its configuration, fit to be shown, and its tasks."""
+        """See `Questions.info`."""
         lifecycle = self._defined(connector)
         return lifecycle.info() if lifecycle else None
 
+    def stored_config(self, connector: str) -> Mapping[str, str]:
+        """See `Questions.stored_config`."""
+        lifecycle = self._defined(connector)
+        return (lifecycle.definition.config if lifecycle and lifecycle.definition else None) or {}
+
     def status(self, connector: str) -> ConnectorStatus | None:
-        """How it and its tasks are doing, on whichever worker."""
+        """See `Questions.status`. The tasks run on any worker."""
         lifecycle = self._defined(connector)
         if lifecycle is None:
             return None
@@ -100,7 +106,7 @@ class DistributedOrders:
         return replace(local, state=state, worker_id=own.worker_id if own else local.worker_id, tasks=())
 
     def task_status(self, connector: str, task_id: int) -> TaskStatus | None:
-        """How one task is doing."""
+        """See `Questions.task_status`."""
         status = self.status(connector)
         return next((task for task in status.tasks if task.task_id == task_id), None) if status else None
 
@@ -112,19 +118,24 @@ class DistributedOrders:
         """The connector classes this worker runs."""
         return list(self._plugins)
 
+    def starting(self) -> str:
+        """See `Questions.starting`. Its topics haven't been read, and taken in."""
+        return "" if self._has_read else self._bulletin.problem or "the worker takes in what its topics have"
+
     def live(self) -> Health:
         """Whether the worker's loop goes round."""
-        return liveness(tick_age_s=time.monotonic() - self._ticked_at)
+        dead = [*self._bulletin.dead, self._member.dead]
+        return liveness(tick_age_s=time.monotonic() - self._ticked_at, dead=dead)
 
     def ready(self) -> Health:
-        """Whether it is one of its group, and every task of its own that can run does."""
+        """Whether it is one of its group, and what is wrong with its own tasks."""
         starting = self._bulletin.problem or self._member.problem
         if self._draining:
             starting = "the worker is stopping"
         return readiness(starting=starting, connectors=(), tasks=_observations(self._own_tasks()))
 
     def task_metrics(self) -> list[TaskMetrics]:
-        """Every task in this worker's slots; the one that owns slot 0 speaks for those that are in none."""
+        """Give every task in this worker's slots. The owner of slot 0 speaks for tasks that are in none."""
         return [
             TaskMetrics(
                 status.connector,
@@ -138,17 +149,17 @@ class DistributedOrders:
         ]
 
     def create(self, connector: str, config: Mapping[str, str], state: TargetState) -> ConnectorInfo:
-        """Make a connector, unless there is one of that name."""
+        """See `Orders.create`."""
         self._changes.create(connector, config, state)
         return self._taken_in(connector)
 
     def put_config(self, connector: str, config: Mapping[str, str]) -> tuple[ConnectorInfo, bool]:
-        """Replace its whole configuration, or make it; True where it was made."""
+        """See `Orders.put_config`."""
         created = self._changes.put(connector, config)
         return self._taken_in(connector), created
 
     def patch_config(self, connector: str, patch: Mapping[str, str | None]) -> ConnectorInfo:
-        """Set some keys of its configuration, and remove those that are None."""
+        """See `Orders.patch_config`."""
         self._changes.patch(connector, patch)
         return self._taken_in(connector)
 
@@ -158,7 +169,7 @@ class DistributedOrders:
         self._settle()
 
     def restart(self, connector: str, *, include_tasks: bool, only_failed: bool) -> ConnectorStatus:
-        """Ask every worker to restart what it has of it."""
+        """See `Orders.restart`. Every worker restarts the tasks that it has."""
         status = self.status(connector)
         if status is None:
             raise NotFoundError(f"Unknown connector: {connector}")
@@ -175,7 +186,7 @@ class DistributedOrders:
         return replace(chosen, tasks=tasks)
 
     def restart_task(self, connector: str, task_id: int) -> None:
-        """Ask the worker that runs a task to restart it."""
+        """See `Orders.restart_task`. The worker that runs the task restarts it."""
         status = self.status(connector)
         if status is None:
             raise NotFoundError(f"Unknown connector: {connector}")
@@ -184,7 +195,7 @@ class DistributedOrders:
         self._bulletin.slots_log.put(*restart_task_record((connector, task_id), uuid.uuid4().hex))
 
     def set_target(self, connector: str, state: TargetState) -> None:
-        """Pause, resume or stop it, wherever its tasks run."""
+        """See `Orders.set_target`. It holds wherever the tasks run."""
         self._changes.set_target(connector, state)
         self._settle()
 
@@ -195,7 +206,7 @@ class DistributedOrders:
             self._bulletin.status_log.put(topic_key(connector, topic), None)
 
     def flush(self, connector: str) -> None:
-        """Have its tasks store and commit what they have read, wherever they run, and wait for that."""
+        """See `Orders.flush`. It is waited for wherever the tasks run."""
         if self._known(connector).status().type != "sink":
             raise BadRequestError(f"Connector {connector} is no sink: there is nothing to flush")
         status = self.status(connector)
@@ -208,12 +219,12 @@ class DistributedOrders:
             self._flushes.ask(connector, running)
 
     def offsets(self, connector: str) -> list[OffsetEntry]:
-        """What is committed, whatever state the connector is in."""
+        """See `Offsets.offsets`."""
         access = self._known(connector).offsets
         return access.read() if access else []
 
     def alter_offsets(self, connector: str, offsets: Sequence[OffsetEntry]) -> str:
-        """Set some of a STOPPED connector, and remove those of None."""
+        """See `Offsets.alter_offsets`."""
         return self._stopped(connector).alter(offsets)
 
     def reset_offsets(self, connector: str) -> str:
@@ -221,11 +232,11 @@ class DistributedOrders:
         return self._stopped(connector).reset()
 
     def loggers(self) -> dict[str, LoggerLevel]:
-        """Loggers of this worker with a level of their own."""
+        """Loggers of this worker whose level was set."""
         return self._levels.all()
 
     def set_logger(self, logger: str, level: str, *, cluster: bool) -> list[str]:
-        """Log from this level on, in every task's process here too; on all workers if `cluster`."""
+        """See `Loggers.set_logger`."""
         if cluster:
             self._bulletin.config_log.put(*logger_record(logger, level_name(level)))
             return []
@@ -271,7 +282,7 @@ class DistributedOrders:
         return lifecycle.offsets
 
     def _own_tasks(self) -> list[TaskStatus]:
-        """Tasks in this worker's slots, and those that still run here."""
+        """Tasks in this worker's slots, and tasks that still run here."""
         slots, pins = self._member.slots, self._bulletin.slots.pins
         unplaced = 0 if 0 in slots else -1
         return [
@@ -298,7 +309,7 @@ class DistributedOrders:
 
 
 def _observations(statuses: Iterable[TaskStatus]) -> Iterator[TaskObservation]:
-    """What readiness looks at: a task that failed is shown and told of, and makes no worker useless to its group."""
+    """Give readiness its facts. A failed task is shown and told of, and makes no worker useless to its group."""
     for task in statuses:
         if task.state in {State.FAILED, State.PAUSED, State.STOPPED}:
             continue

@@ -12,9 +12,18 @@ Owners = Mapping[int, str]
 
 
 def place_new(tasks: Iterable[Task], pins: Pins, owners: Owners, slots: int) -> dict[Task, int]:
-    """Slots for tasks that have none yet; what has one stays.
+    """Find slots for tasks that have none. A task with a slot stays.
 
     Each goes to the worker with the fewest tasks, then the fewest of its connector, and there to the emptiest slot.
+
+    Args:
+        tasks: All tasks that shall run.
+        pins: The slot of each task, as far as it has one. One outside of the slots counts as none.
+        owners: The worker of each slot, as far as it has one.
+        slots: How many slots there are.
+
+    Returns:
+        The slots of the tasks that had none.
     """
     wanted = sorted(tasks)
     kept = {task: pins[task] for task in wanted if task in pins and 0 <= pins[task] < slots}
@@ -23,7 +32,19 @@ def place_new(tasks: Iterable[Task], pins: Pins, owners: Owners, slots: int) -> 
 
 
 def even_out(tasks: Iterable[Task], pins: Pins, owners: Owners, slots: int) -> dict[Task, int]:
-    """The fewest moves after which no worker has two tasks more than another: from the fullest to the emptiest."""
+    """Find the fewest moves after which no worker has two tasks more than another.
+
+    Tasks move from the fullest worker to the emptiest.
+
+    Args:
+        tasks: All tasks that shall run.
+        pins: The slot of each task. Tasks in a slot that nobody owns are left alone.
+        owners: The worker of each slot.
+        slots: How many slots there are.
+
+    Returns:
+        New slots of the tasks that move; empty where the load is even.
+    """
     wanted = sorted(tasks)
     placed = {task: pins[task] for task in wanted if task in pins and pins[task] in owners}
     ground = _Ground(placed, owners, slots)

@@ -4,7 +4,7 @@
 |---|---|
 | `connector-NAME` | `{"properties": {...}}`; none: it is gone |
 | `target-state-NAME` | `{"state": "PAUSED", "state.v2": "STOPPED"}`, or the like; none: STARTED |
-| `restart-connector-NAME` | `{"include-tasks": bool, "only-failed": bool}`: an order to those that read it live |
+| `restart-connector-NAME` | `{"include-tasks": bool, "only-failed": bool}`: an order to workers that read it live |
 | `logger-cluster-NAME` | `{"level": "DEBUG"}`: likewise |
 | `task-NAME-N`, `commit-NAME`, `tasks-fencing-NAME`, `session-key` | Connect's own business: left as they are |
 
@@ -39,7 +39,7 @@ class ConnectorConfigured:
 
 @dataclass(frozen=True, slots=True)
 class TargetSet:
-    """What a connector is meant to be."""
+    """A connector is meant to be in another state."""
 
     connector: str
     state: TargetState
@@ -56,7 +56,7 @@ class RestartAsked:
 
 @dataclass(frozen=True, slots=True)
 class LoggerSet:
-    """All workers shall log from this level on."""
+    """An order to all workers to log from a level on."""
 
     logger: str
     level: str
@@ -66,7 +66,15 @@ Change = ConnectorConfigured | TargetSet | RestartAsked | LoggerSet
 
 
 def read_record(key: bytes | None, value: bytes | None) -> Change | None:
-    """What a record of the config topic says; None where that is nothing to us."""
+    """Read a record of the config topic.
+
+    Args:
+        key: The record's key, UTF-8.
+        value: The record's value, JSON; None for a tombstone.
+
+    Returns:
+        The change that it tells of, None where it is Connect's own business or can't be read.
+    """
     try:
         text = (key or b"").decode("utf-8")
     except UnicodeDecodeError:
@@ -85,12 +93,30 @@ def read_record(key: bytes | None, value: bytes | None) -> Change | None:
 
 
 def connector_record(connector: str, config: Mapping[str, str] | None) -> tuple[str, bytes | None]:
-    """Key and value that configure a connector, or delete it."""
+    """Make the record that configures a connector, or deletes it.
+
+    Args:
+        connector: The connector's name.
+        config: Its flat map; None deletes it.
+
+    Returns:
+        Key and value.
+    """
     return f"{CONNECTOR}{connector}", None if config is None else write_value({"properties": dict(config)})
 
 
 def target_record(connector: str, state: TargetState | None) -> tuple[str, bytes | None]:
-    """Key and value that say what a connector is meant to be; workers before Kafka 3.5 know no STOPPED."""
+    """Make the record that says which state a connector is meant to be in.
+
+    Workers before Kafka 3.5 know no STOPPED. They read PAUSED.
+
+    Args:
+        connector: The connector's name.
+        state: The state; None forgets it, so that the connector runs.
+
+    Returns:
+        Key and value.
+    """
     key = f"{TARGET}{connector}"
     if state is None:
         return key, None
@@ -99,24 +125,55 @@ def target_record(connector: str, state: TargetState | None) -> tuple[str, bytes
 
 
 def restart_record(connector: str, *, include_tasks: bool, only_failed: bool) -> tuple[str, bytes]:
-    """Key and value that ask every worker to restart what it has of a connector."""
+    """Make the record that has every worker restart its part of a connector.
+
+    Args:
+        connector: The connector's name.
+        include_tasks: Whether tasks are restarted too.
+        only_failed: Whether only connector and tasks that have failed are.
+
+    Returns:
+        Key and value.
+    """
     return f"{RESTART}{connector}", write_value({"include-tasks": include_tasks, "only-failed": only_failed})
 
 
 def logger_record(logger: str, level: str) -> tuple[str, bytes]:
-    """Key and value that set a logger's level on every worker."""
+    """Make the record that sets a logger's level on every worker.
+
+    Args:
+        logger: The logger's name, `root` for all.
+        level: A level of Connect's, such as `DEBUG`.
+
+    Returns:
+        Key and value.
+    """
     return f"{LOGGER}{logger}", write_value({"level": level})
 
 
 def read_value(value: bytes | None) -> dict[str, object] | None:
     """A JSON object, out of its envelope if it stands in one; None for anything else."""
-    try:
-        content = json.loads(value) if value else None
-    except ValueError:
-        return None
+    content = read_json(value)
     if isinstance(content, dict) and set(content) == {"schema", "payload"}:
         content = content["payload"]
     return content if isinstance(content, dict) else None
+
+
+def read_json(data: bytes | None) -> object:
+    """JSON in UTF-8; None for anything else, and for what Python can't write again, as half a surrogate pair."""
+    if not data:
+        return None
+    try:
+        content: object = json.loads(data.decode("utf-8"), parse_constant=_refuse)
+        if b"\\u" in data:
+            json.dumps(content, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return content
+
+
+def _refuse(word: str) -> object:
+    raise ValueError(word)
 
 
 def write_value(content: Mapping[str, object]) -> bytes:

@@ -1,4 +1,4 @@
-"""Tells the others how the tasks of this worker do: keeps its records in the status topic true. Decides nothing."""
+"""Keeps this worker's records in the status topic true. Decides nothing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,14 @@ class StatusReports:
                 self._tell(connector_key(name), self._connector(known), table.connector(name))
 
     def report_progress(self, lifecycles: Mapping[str, ConnectorLifecycle], now_ms: int) -> None:
-        """Post how far the tasks here have come, each few seconds; take back what is told of those that are gone."""
+        """Post the progress of the tasks here, every `PROGRESS_S` seconds.
+
+        Progress of tasks that are gone is taken back.
+
+        Args:
+            lifecycles: All connectors by name.
+            now_ms: Unix time in milliseconds.
+        """
         if time.monotonic() - self._progress_at_s < PROGRESS_S:
             return
         self._progress_at_s = time.monotonic()
@@ -89,14 +96,19 @@ class StatusReports:
                 log.post(progress_key(name, number), None)
 
     def report_topics(self, lifecycles: Mapping[str, ConnectorLifecycle], now_ms: int) -> None:
-        """Post topics that tasks here have begun to use."""
+        """Post topics that tasks here have begun to use.
+
+        Args:
+            lifecycles: All connectors by name.
+            now_ms: Unix time in milliseconds.
+        """
         for name, lifecycle in lifecycles.items():
             for topic in set(lifecycle.topics()) - self._bulletin.statuses.topics(name):
                 number = next((task.spec.task_id for task in lifecycle.tasks), 0)
                 self._bulletin.status_log.post(topic_key(name, topic), topic_value(name, topic, number, now_ms))
 
     def _tasks(self, lifecycle: ConnectorLifecycle) -> Iterator[tuple[int, KeptStatus | None]]:
-        """What to say of each task that has a process here, had one, or is said to have one."""
+        """Give the status of each task that has a process here, had one, or is said to have one."""
         table = self._bulletin.statuses.tasks(lifecycle.name)
         here = {task.spec.task_id: task for task in lifecycle.tasks if not (task.ended and task.closing)}
         for number, task in here.items():

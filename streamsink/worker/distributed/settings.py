@@ -1,12 +1,14 @@
-"""What a worker's configuration says about sharing work: names of topics, times of sessions. Connects to nothing."""
+"""Reads a distributed worker's settings: names of topics, times of sessions. Connects to nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streamsink.config.clients import worker_client_properties
-from streamsink.config.worker_keys import WORKER
+from streamsink.config.keys.worker import WORKER
+from streamsink.config.reading.clients import worker_client_properties
+from streamsink.config.reading.group_protocol import KEY as GROUP_PROTOCOL
+from streamsink.config.reading.group_protocol import for_protocol
 from streamsink.worker.distributed.topics import InternalTopic
 
 REBALANCE_MARGIN_S = 5.0
@@ -32,7 +34,9 @@ def read_settings(worker: Mapping[str, str]) -> DistributedSettings:
 
     def topic(prefix: str, name: str, partitions: int, *, exact: bool = False) -> InternalTopic:
         key = f"{prefix}.topic"
-        replication = values.whole(f"{prefix}.replication.factor")
+        # Connect's files know nothing of topics of ours: these have as many replicas as that of connectors.
+        said = f"{prefix}.replication.factor"
+        replication = values.whole(said if values.given(said) else "config.storage.replication.factor")
         return InternalTopic(key, values.text(key).strip() or f"{group}-{name}", partitions, replication, exact)
 
     session_ms, rebalance_ms = values.whole("session.timeout.ms"), values.whole("rebalance.timeout.ms")
@@ -43,6 +47,10 @@ def read_settings(worker: Mapping[str, str]) -> DistributedSettings:
         "heartbeat.interval.ms": str(values.whole("heartbeat.interval.ms")),
         "max.poll.interval.ms": str(max(rebalance_ms, session_ms)),
     }
+    protocol = values.text(GROUP_PROTOCOL)
+    member, _ = for_protocol(
+        {**member, GROUP_PROTOCOL: protocol, "partition.assignment.strategy": "cooperative-sticky"}
+    )
     if instance := values.text("group.instance.id").strip():
         member["group.instance.id"] = instance
     return DistributedSettings(

@@ -1,12 +1,12 @@
-"""What workers tell each other in partition 0 of the slots topic: records, and their sum. Pure; time comes in.
+"""Reads, writes and sums up the records of partition 0 of the slots topic. Pure; time comes in.
 
 | key (a JSON array) | value | says |
 |---|---|---|
 | `["worker", WORKER]` | `{"slots": [...]}` | the slots that Kafka's group protocol has given to this worker |
-| `["pin", CONNECTOR, N]` | `{"slot": S}` | whoever owns slot S runs this task |
+| `["pin", CONNECTOR, N]` | `{"slot": S}` | the owner of slot S runs this task |
 | `["lock", CONNECTOR, NONCE]` | `{"worker": WORKER}` | its writer wants to change the connector, one after another |
-| `["restart", CONNECTOR, N]` | `{"asked": NONCE}` | whoever runs this task shall restart it; if read live |
-| `["flush", CONNECTOR, NONCE]` | `{"worker": WORKER}` | whoever runs tasks of it shall flush them; likewise |
+| `["restart", CONNECTOR, N]` | `{"asked": NONCE}` | the worker that runs this task restarts it; if read live |
+| `["flush", CONNECTOR, NONCE]` | `{"worker": WORKER}` | workers that run tasks of it flush them; likewise |
 | `["flushed", WORKER, NONCE]` | `{"problem": ...}` | this worker has, or why not |
 
 Who owns a slot is Kafka's to say, and a worker acts on nothing else: `worker` records only tell the others, so that
@@ -19,7 +19,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streamsink.worker.distributed.records import read_value, write_value
+from streamsink.worker.distributed.records import read_json, read_value, write_value
 
 LOCK_S = 15.0
 """A lock whose holder is silent for this long is the next one's."""
@@ -56,32 +56,83 @@ Request = RestartTaskAsked | FlushAsked | Flushed
 
 
 def slots_record(worker_id: str, slots: frozenset[int] | None) -> tuple[str, bytes | None]:
-    """Key and value that tell which slots a worker has; None once it has left."""
+    """Make the record that tells which slots a worker has.
+
+    Args:
+        worker_id: The worker's `host:port`.
+        slots: The slots; None once the worker has left.
+
+    Returns:
+        Key and value.
+    """
     return _key("worker", worker_id), None if slots is None else write_value({"slots": sorted(slots)})
 
 
 def pin_record(task: Task, slot: int | None) -> tuple[str, bytes | None]:
-    """Key and value that place a task."""
+    """Make the record that places a task.
+
+    Args:
+        task: Connector and number.
+        slot: The slot; None takes the task out.
+
+    Returns:
+        Key and value.
+    """
     return _key("pin", *task), None if slot is None else write_value({"slot": slot})
 
 
 def lock_record(connector: str, nonce: str, worker_id: str | None) -> tuple[str, bytes | None]:
-    """Key and value that ask for a lock, or give it back."""
+    """Make the record that asks for a connector's lock, or gives it back.
+
+    Args:
+        connector: The connector's name.
+        nonce: Tells this asking apart from others.
+        worker_id: The worker that asks; None gives the lock back.
+
+    Returns:
+        Key and value.
+    """
     return _key("lock", connector, nonce), None if worker_id is None else write_value({"worker": worker_id})
 
 
 def restart_task_record(task: Task, nonce: str) -> tuple[str, bytes]:
-    """Key and value that ask for a task's restart."""
+    """Make the record that asks for a task's restart.
+
+    Args:
+        task: Connector and number.
+        nonce: Tells this asking apart from others.
+
+    Returns:
+        Key and value.
+    """
     return _key("restart", *task), write_value({"asked": nonce})
 
 
 def flush_record(connector: str, nonce: str, worker_id: str | None) -> tuple[str, bytes | None]:
-    """Key and value that ask for a flush, or forget it."""
+    """Make the record that asks for a flush, or forgets it.
+
+    Args:
+        connector: The connector's name.
+        nonce: Tells this flush apart from others.
+        worker_id: The worker that asks; None forgets the flush.
+
+    Returns:
+        Key and value.
+    """
     return _key("flush", connector, nonce), None if worker_id is None else write_value({"worker": worker_id})
 
 
 def flushed_record(worker_id: str, nonce: str, problem: str | None) -> tuple[str, bytes | None]:
-    """Key and value that answer a flush, or forget the answer."""
+    """Make the record that answers a flush, or forgets the answer.
+
+    Args:
+        worker_id: The worker that answers.
+        nonce: The flush's.
+        problem: Why it could not; "" where all is stored and committed. None forgets the answer.
+
+    Returns:
+        Key and value.
+    """
     return _key("flushed", worker_id, nonce), None if problem is None else write_value({"problem": problem})
 
 
@@ -94,34 +145,43 @@ class SlotsTable:
         self._locks: dict[str, dict[str, float]] = {}
         self._count = 0
         self.changed_at = 0.0
+        self.unreadable_total = 0
 
     def apply(self, key: bytes | None, value: bytes | None, now: float) -> Request | None:
-        """Take a record in; a request is for whoever carries it out."""
-        try:
-            match json.loads(key or b"null"), read_value(value):
-                case ["worker", str(worker), *_], content:
-                    self._put_worker(worker, content, now)
-                case ["pin", str(connector), int(number)], content:
-                    self._put_pin((connector, number), content)
-                case ["lock", str(connector), str(nonce)], content:
-                    self._put_lock(connector, nonce, held=content is not None, now=now)
-                case ["restart", str(connector), int(number)], {}:
-                    return RestartTaskAsked(connector, number)
-                case ["flush", str(connector), str(nonce)], {}:
-                    return FlushAsked(connector, nonce)
-                case ["flushed", str(worker), str(nonce)], {"problem": str(problem)}:
-                    return Flushed(worker, nonce, problem)
-        except ValueError:
-            pass
+        """Take a record in.
+
+        Args:
+            key: The record's key, a JSON array.
+            value: The record's value, JSON; None for a tombstone.
+            now: Monotonic time in seconds when the record was seen, from which locks run out.
+
+        Returns:
+            A request, for the worker that carries it out; None for any other record.
+        """
+        match read_json(key), read_value(value):
+            case ["worker", str(worker), *_], content:
+                self._put_worker(worker, content, now)
+            case ["pin", str(connector), int(number)], content:
+                self._put_pin((connector, number), content)
+            case ["lock", str(connector), str(nonce)], content:
+                self._put_lock(connector, nonce, held=content is not None, now=now)
+            case ["restart", str(connector), int(number)], {}:
+                return RestartTaskAsked(connector, number)
+            case ["flush", str(connector), str(nonce)], {}:
+                return FlushAsked(connector, nonce)
+            case ["flushed", str(worker), str(nonce)], {"problem": str(problem)}:
+                return Flushed(worker, nonce, problem)
+            case _:
+                self.unreadable_total += value is not None
         return None
 
     @property
     def pins(self) -> Mapping[Task, int]:
-        """Which slot each task is in. A new mapping whenever it changes."""
+        """The slot of each task. It is a new mapping whenever it changes."""
         return self._pins
 
     def owners(self) -> dict[int, str]:
-        """Which worker each slot was last claimed by."""
+        """The worker that last claimed each slot."""
         found: dict[int, str] = {}
         for worker, (_count, slots) in sorted(self._workers.items(), key=lambda item: item[1][0]):
             found.update(dict.fromkeys(slots, worker))
@@ -133,7 +193,16 @@ class SlotsTable:
         return sorted(worker for worker, (_, slots) in self._workers.items() if slots and worker not in speaking)
 
     def holds(self, connector: str, nonce: str, now: float) -> bool | None:
-        """Whether this one holds the lock on a connector; None where its time is over, or it never asked."""
+        """Tell whether an asking holds the lock on a connector.
+
+        Args:
+            connector: The connector's name.
+            nonce: The asking's.
+            now: Monotonic time in seconds.
+
+        Returns:
+            False while others are before it. None where its time is over, or it never asked.
+        """
         turn_at, queue = float("-inf"), self._locks.get(connector, {})
         for waiting, asked_at in queue.items() if nonce in queue else ():
             turn_at = max(asked_at, turn_at)
@@ -146,7 +215,15 @@ class SlotsTable:
         return None
 
     def before(self, connector: str, nonce: str) -> list[str]:
-        """Those that asked for the lock earlier, and have not given it back."""
+        """List the askings for a lock that came earlier and have not been given back.
+
+        Args:
+            connector: The connector's name.
+            nonce: The asking's.
+
+        Returns:
+            Nonces in order; none where this one never asked.
+        """
         queue = list(self._locks.get(connector, {}))
         return queue[: queue.index(nonce)] if nonce in queue else []
 

@@ -1,4 +1,4 @@
-"""How connectors and tasks do on any worker: Kafka Connect's records of the status topic, and their sum. Pure.
+"""Sums up the status topic: the state of connectors and tasks on all workers, in Connect's records. Pure.
 
 | key | value |
 |---|---|
@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from streamsink.worker.distributed.progress import PREFIX as PROGRESS
 from streamsink.worker.distributed.progress import Progress, read_progress
 from streamsink.worker.distributed.records import read_value, write_value
 from streamsink.worker.status import State
+
+_Found = TypeVar("_Found")
 
 _CONNECTOR = "status-connector-"
 _TASK = "status-task-"
@@ -47,12 +50,22 @@ def connector_key(connector: str) -> str:
 
 
 def task_key(connector: str, task_id: int) -> str:
-    """Key of a task's status."""
+    """Make the key of a task's status.
+
+    Args:
+        connector: The connector's name.
+        task_id: The task's number.
+    """
     return f"{_TASK}{connector}-{task_id}"
 
 
 def topic_key(connector: str, topic: str) -> str:
-    """Key of the record that a connector has used a topic."""
+    """Make the key of the record that a connector has used a topic.
+
+    Args:
+        connector: The connector's name.
+        topic: The name of a topic that it reads or writes.
+    """
     return f"{_TOPIC}{topic}{_OF}{connector}"
 
 
@@ -71,7 +84,17 @@ def status_value(status: KeptStatus) -> bytes:
 
 
 def topic_value(connector: str, topic: str, task_id: int, now_ms: int) -> bytes:
-    """The record that a connector has used a topic, as Connect writes it."""
+    """Make the record that a connector has used a topic, as Connect writes it.
+
+    Args:
+        connector: The connector's name.
+        topic: The name of a topic that it reads or writes.
+        task_id: The task that used it first.
+        now_ms: Unix time in milliseconds.
+
+    Returns:
+        JSON.
+    """
     found = {"name": topic, "connector": connector, "task": task_id, "discoverTimestamp": now_ms}
     return write_value({"topic": found})
 
@@ -84,26 +107,40 @@ class StatusTable:
         self._tasks: dict[str, dict[int, KeptStatus]] = {}
         self._topics: dict[str, frozenset[str]] = {}
         self._progress: dict[str, dict[int, Progress]] = {}
+        self.unreadable_total = 0
 
     def apply(self, key: bytes | None, value: bytes | None) -> str | None:
-        """Take a record in; the connector of which a topic was reset, else None."""
+        """Take a record in.
+
+        Args:
+            key: The record's key, UTF-8. A key of no known kind is passed over.
+            value: The record's value, JSON; None for a tombstone.
+
+        Returns:
+            The connector whose use of a topic was reset, else None.
+        """
         text = (key or b"").decode("utf-8", "replace")
         if text.startswith(_CONNECTOR):
-            self._put_connector(text.removeprefix(_CONNECTOR), _read(value))
+            self._put_connector(text.removeprefix(_CONNECTOR), self._noted(value, _read(value)))
         elif text.startswith(_TASK):
             name, _, number = text.removeprefix(_TASK).rpartition("-")
             if number.isdecimal():
-                self._put_task(name, int(number), _read(value))
+                self._put_task(name, int(number), self._noted(value, _read(value)))
         elif text.startswith(PROGRESS):
             name, _, number = text.removeprefix(PROGRESS).rpartition("-")
             if number.isdecimal():
-                self._put_progress(name, int(number), read_progress(value))
+                self._put_progress(name, int(number), self._noted(value, read_progress(value)))
         elif text.startswith(_TOPIC):
             topic, _, name = text.removeprefix(_TOPIC).partition(_OF)
             known = self._topics.get(name, frozenset())
             self._topics[name] = known - {topic} if value is None else known | {topic}
             return name if value is None else None
         return None
+
+    def _noted(self, value: bytes | None, found: _Found | None) -> _Found | None:
+        """Count a value that can't be read; its key has none, as after compaction."""
+        self.unreadable_total += value is not None and found is None
+        return found
 
     def connector(self, connector: str) -> KeptStatus | None:
         """A connector's last status."""
@@ -114,11 +151,11 @@ class StatusTable:
         return self._tasks.get(connector, {})
 
     def progress(self, connector: str) -> Mapping[int, Progress]:
-        """How far each of its tasks has come, as its worker last told."""
+        """The progress of a connector's tasks, as its workers last told."""
         return self._progress.get(connector, {})
 
     def all_progress(self) -> list[tuple[str, int, Progress]]:
-        """What is told of any task."""
+        """The progress of all tasks."""
         return [(name, number, kept) for name, tasks in self._progress.items() for number, kept in tasks.items()]
 
     def topics(self, connector: str) -> frozenset[str]:
@@ -148,17 +185,23 @@ class StatusTable:
 
 
 def same_told(one: KeptStatus | None, other: KeptStatus | None) -> bool:
-    """Whether two statuses say the same; generations don't count."""
+    """Tell whether two statuses say the same. Generations don't count.
+
+    Args:
+        one: A status; None for none.
+        other: Another, or None; two None say the same.
+    """
     return (one and replace(one, generation=0)) == (other and replace(other, generation=0))
 
 
 def _read(value: bytes | None) -> KeptStatus | None:
     content = read_value(value)
-    if content is None or content.get("state") not in set(State):
+    state = content.get("state") if content is not None else None
+    if content is None or not isinstance(state, str) or state not in set(State):
         return None
     generation = content.get("generation")
     worker_id, trace, version, definition = (
         str(content.get(key) or "") for key in ("worker_id", "trace", "version", "definition")
     )
     number = generation if isinstance(generation, int) else 0
-    return KeptStatus(State(str(content["state"])), worker_id, trace, version, definition, number)
+    return KeptStatus(State(state), worker_id, trace, version, definition, number)

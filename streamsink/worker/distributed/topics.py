@@ -1,4 +1,4 @@
-"""The worker's own topics: made where they are missing, checked where they are there. Keeps nothing."""
+"""Makes the worker's topics where they are missing, and checks them where they exist. Keeps nothing."""
 
 from __future__ import annotations
 
@@ -30,16 +30,26 @@ class InternalTopic:
 
 
 def ensure_topics(topics: list[InternalTopic], properties: Mapping[str, str]) -> dict[str, int]:
-    """Make what is missing; the number of partitions of each.
+    """Make the topics that are missing, and check the others.
+
+    Args:
+        topics: The worker's topics, with the partitions that they need.
+        properties: How to reach the brokers, in librdkafka's words.
+
+    Returns:
+        Partitions by topic.
 
     Raises:
         ConfigError: One that is there can't be used.
+        TerminalError: The settings of the client can't be used.
         TransientError: Kafka does not answer, or can't make it now.
     """
     from confluent_kafka import KafkaException  # noqa: PLC0415 (heavy)
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
-    admin = AdminClient({**properties, "log_level": "2"})
+    from streamsink.consume.clients import make_client  # noqa: PLC0415
+
+    admin = make_client(AdminClient, {**properties, "log_level": "2"})
     try:
         known = admin.list_topics(timeout=ASK_S).topics
         missing = [topic for topic in topics if topic.name not in known]
@@ -99,11 +109,13 @@ def _policies(admin: AdminClient, names: list[str]) -> dict[str, str]:
     from confluent_kafka.admin._config import ConfigResource  # noqa: PLC0415
     from confluent_kafka.admin._resource import ResourceType  # noqa: PLC0415
 
+    from streamsink.consume.failures import words_of  # noqa: PLC0415
+
     asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=ASK_S)
     found = {}
     for resource, answer in asked.items():
         try:
             found[resource.name] = str(answer.result(ASK_S + 1)["cleanup.policy"].value)
         except (KafkaException, KeyError) as error:
-            _log.warning("a topic's cleanup.policy is not known", topic=resource.name, reason=str(error))
+            _log.warning("a topic's cleanup.policy is not known", topic=resource.name, reason=words_of(error))
     return found

@@ -5,67 +5,17 @@ import json
 
 import pytest
 
-from streamsink.archive.archive import open_archive, parse_options
 from streamsink.archive.inspect import find_object, inspect_object
 from streamsink.archive.listing import list_objects, sum_up
+from streamsink.archive.open import open_archive
 from streamsink.archive.reindex import reindex
 from streamsink.archive.rows import json_lines
 from streamsink.archive.sums import checksums
 from streamsink.archive.verify import verify_archive
 from streamsink.config.sink import Naming
-from streamsink.errors import ConfigError, TerminalError
-from streamsink.upload.local import LocalStore
+from streamsink.errors import TerminalError
 from streamsink.upload.manifest import FOLDER, read_manifest
-from tests.unit.archive.made import encoding, put
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def store(root):
-    return LocalStore(root)
-
-
-def topics_of(root):
-    return open_archive((root / "topics").as_uri(), {})
-
-
-def test_nothing_at_a_place_is_said_and_nothing_is_made_there(tmp_path):
-    with pytest.raises(TerminalError, match="no archive"):
-        open_archive((tmp_path / "nowhere").as_uri(), {})
-    assert not (tmp_path / "nowhere").exists()
-
-
-@pytest.mark.parametrize("below", ["", "topics", "topics/logs", "topics/logs/partition=0"])
-def test_an_archive_is_found_from_any_folder_of_it(root, store, below):
-    put(store, range(10))
-    archive = open_archive(str(root / below), {})
-    (entry,) = archive.objects()
-    assert entry.recorded is not None
-    assert (root / below / entry.path).is_file()
-
-
-def test_a_single_object_is_an_archive_of_one(root, store):
-    described = put(store, range(10))
-    put(store, range(10, 20))
-    archive = open_archive((root / described.name).as_uri(), {})
-    assert [entry.path for entry in archive.objects()] == ["logs+0+0000000000.zstd.parquet"]
-    assert len(b"".join(json_lines(archive)).splitlines()) == 10
-
-
-def test_a_single_file_that_is_no_object_is_said(tmp_path):
-    (tmp_path / "notes.txt").write_text("no object")
-    with pytest.raises(TerminalError, match="is no archived object"):
-        open_archive(str(tmp_path / "notes.txt"), {})
-
-
-@pytest.mark.parametrize("location", ["", " ", "s3://[bucket", "file://srv/archive"])
-def test_what_can_be_no_place_is_wrong_usage(location):
-    with pytest.raises(ConfigError, match="ARCHIVE"):
-        open_archive(location, {})
+from tests.unit.archive.made import encoding, put, topics_of
 
 
 def test_objects_named_with_other_delimiters_are_found_by_the_manifest(root, store):
@@ -154,13 +104,64 @@ def test_a_rebuilt_manifest_is_what_the_sink_wrote(root, store, kind):
     assert {entry.sha256 for entry in read_manifest(store)} == {one.sha256 for one in described}
 
 
-def test_reindexing_forgets_objects_that_are_gone(root, store):
+def test_reindexing_never_forgets_an_object_that_is_gone(root, store):
     gone = put(store, range(10))
     put(store, range(10, 20))
     (root / gone.name).unlink()
+    path = gone.name.removeprefix("topics/")
+    for _ in range(2):
+        done = reindex(topics_of(root))
+        assert (done.gone, done.clean) == ([path], False)
+        assert verify_archive(topics_of(root)).missing == [path]
+
+
+def test_an_accepted_loss_is_listed_as_a_loss_and_what_it_was_stays_recorded(root, store):
+    gone, hurt, kept = put(store, range(10)), put(store, range(10, 20)), put(store, range(20, 30))
+    (root / gone.name).unlink()
+    (root / hurt.name).write_bytes(b"nonsense")
+    paths = [one.name.removeprefix("topics/") for one in (gone, hurt)]
+    done = reindex(topics_of(root), accept=True)
+    assert (done.accepted, done.clean, done.objects) == (paths, True, 1)
+    verdict = verify_archive(topics_of(root))
+    assert (verdict.sound, verdict.lost, verdict.records) == (True, paths, 10)
+    assert reindex(topics_of(root)).clean
+    assert [entry.name for entry in read_manifest(store)] == [kept.name]
+    record = json.loads(store.get("_streamsink/loss/topics/logs/1.json"))
+    assert [(one["name"], one["was"][0]["last_offset"]) for one in record["objects"]] == [
+        (gone.name, 9),
+        (hurt.name, 19),
+    ]
+
+
+def test_a_loss_that_was_accepted_does_not_cover_what_happens_next(root, store):
+    hurt = put(store, range(10))
+    (root / hurt.name).write_bytes(b"nonsense")
+    reindex(topics_of(root), accept=True)
+    (root / hurt.name).write_bytes(b"other nonsense")
     assert not verify_archive(topics_of(root)).sound
-    assert reindex(topics_of(root)).files_removed == 1
+
+
+def test_another_whole_object_in_the_place_of_the_stored_one_is_only_known_once_that_is_accepted(root, store):
+    was = put(store, range(10), value=b"was")
+    (root / was.name).unlink()
+    put(store, range(10), value=b"is", manifest=False)
+    assert reindex(topics_of(root)).differs[0][0] == was.name.removeprefix("topics/")
+    assert not verify_archive(topics_of(root)).sound
+    assert reindex(topics_of(root), accept=True).added == 1
     assert verify_archive(topics_of(root)).sound
+    assert json.loads(store.get("_streamsink/loss/topics/logs/1.json"))["objects"][0]["was"][0]["sha256"] == was.sha256
+
+
+def test_an_object_that_came_back_is_no_loss_any_more(root, store):
+    gone = put(store, range(10))
+    put(store, range(10, 20))
+    data = (root / gone.name).read_bytes()
+    (root / gone.name).unlink()
+    reindex(topics_of(root), accept=True)
+    (root / gone.name).write_bytes(data)
+    assert reindex(topics_of(root)).added == 1
+    verdict = verify_archive(topics_of(root))
+    assert (verdict.sound, verdict.lost, verdict.unrecorded) == (True, [], [])
 
 
 def test_reindexing_twice_changes_nothing(root, store):
@@ -183,7 +184,7 @@ def test_reindexing_names_what_it_can_not_describe(root, store):
     (root / put(store, range(10)).name).write_bytes(b"nonsense")
     done = reindex(topics_of(root))
     assert done.objects == 0
-    assert done.left_out[0][0] == "logs/partition=0/logs+0+0000000000.zstd.parquet"
+    assert done.differs[0][0] == "logs/partition=0/logs+0+0000000000.zstd.parquet"
 
 
 @pytest.mark.parametrize("kind", [("parquet", "zstd"), ("avro", "null"), ("jsonl", "none"), ("raw", "gzip")])
@@ -215,12 +216,3 @@ def test_an_object_is_looked_into_by_either_of_its_names(root, store):
         find_object(archive, "")
     with pytest.raises(TerminalError, match="no object x"):
         find_object(archive, "x")
-
-
-def test_options_are_key_and_value():
-    assert parse_options(["region=eu", "archive.option.endpoint=http://x?a=b"]) == {
-        "region": "eu",
-        "endpoint": "http://x?a=b",
-    }
-    with pytest.raises(ConfigError, match="KEY=VALUE"):
-        parse_options(["region"])

@@ -43,6 +43,11 @@ def test_offsets_in_no_object_are_counted_by_partition():
     assert topics["logs"].offsets_missing == 12
 
 
+def test_gaps_lie_between_objects_of_one_partition():
+    found = by_day([listed(30, 39), listed(0, 9), listed(5, 19), listed(200, 209, partition=1), listed(12, 14)])
+    assert list(found["logs"].gaps()) == [(0, 20, 29)]
+
+
 def test_an_object_that_says_nothing_of_itself_counts_by_its_size_only():
     unknown = replace(listed(0, 9), description=None, problem="corrupt")
     undated = listed(10, 19, at_ms=None)

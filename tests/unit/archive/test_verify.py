@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamsink.archive.archive import open_archive
+from streamsink.archive.open import open_archive
 from streamsink.archive.verify import verify_archive
 from streamsink.upload.local import LocalStore
 from streamsink.upload.memory import MemoryStore

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from streamsink import __version__
 from streamsink.cli.main import run
+from streamsink.cli.program import overview
 
 
 def test_version_is_told(capsys):
@@ -27,6 +29,15 @@ def test_wrong_usage_is_one_line_on_stderr_and_status_2(arguments, capsys):
     assert captured.err.startswith("streamsink: ")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [(["replay"], "streamsink replay --help"), (["connectors", "status"], "streamsink connectors status --help")],
+)
+def test_wrong_usage_names_the_help_of_its_own_command(arguments, hint, capsys):
+    assert run(arguments) == 2
+    assert f"({hint} shows the usage)" in capsys.readouterr().err
+
+
 def test_help_names_every_command(capsys):
     assert run(["--help"]) == 0
     out = capsys.readouterr().out
@@ -34,11 +45,38 @@ def test_help_names_every_command(capsys):
         assert command in out
 
 
-def test_the_module_runs_and_loads_nothing_heavy_for_its_help():
-    script = "import sys; from streamsink.cli.main import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+def loaded_by(*arguments):
+    script = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        f"sys.argv = ['streamsink', *{arguments!r}]\n"
+        "from streamsink.cli.program import main\n"
+        "main()"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    loaded = set(done.stderr.split())
-    assert loaded.isdisjoint({"pyarrow", "confluent_kafka", "fastapi", "uvicorn", "obstore", "numpy", "structlog"})
+    return set(done.stderr.split())
+
+
+HEAVY = {"pyarrow", "confluent_kafka", "fastapi", "uvicorn", "obstore", "numpy", "structlog"}
+
+
+def test_the_overview_loads_next_to_nothing_and_a_commands_help_nothing_heavy():
+    assert loaded_by("--help").isdisjoint({*HEAVY, "cyclopts", "rich", "multiprocessing", "inspect"})
+    assert loaded_by("worker", "--help").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("columns", [70, 80, 132])
+def test_the_overview_is_what_the_library_would_print(columns):
+    script = "from streamsink.cli.main import run; run(['--help'])"
+    printed = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "COLUMNS": str(columns)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert overview(columns).splitlines() == [line.rstrip() for line in printed.stdout.splitlines()]
 
 
 def test_help_is_there_in_a_blink():
@@ -57,13 +95,15 @@ def test_help_is_there_in_a_blink():
         ("sasl.password: ${env:NO_SUCH_VARIABLE}", "NO_SUCH_VARIABLE"),
     ],
 )
-def test_a_workers_configuration_that_can_not_be_used_is_one_line_and_status_2(lines, said, tmp_path, capsys):
+def test_a_workers_configuration_that_can_not_be_used_is_a_line_for_each_key_and_status_2(
+    lines, said, tmp_path, capsys
+):
     config = tmp_path / "worker.yaml"
     config.write_text(f"{lines}\n")
     assert run(["worker", "--config", str(config)]) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert said in err
+    err = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("streamsink: ") for line in err)
+    assert sum(said in line for line in err) == 1
 
 
 def test_everything_wrong_with_a_worker_is_told_at_once(tmp_path, capsys):
@@ -86,3 +126,9 @@ def _timed(command):
     subprocess.run(command, capture_output=True, timeout=60, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_a_workers_start_loads_nothing_that_only_looks_at_archives():
+    script = "import sys, streamsink.cli.worker; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert {"fastavro", "obstore", "streamsink.archive.archive"}.isdisjoint(done.stdout.split())

@@ -20,6 +20,7 @@ from streamsink.config.sink import (
 from streamsink.decode.decoder import make_decoder
 from streamsink.errors import ConfigError, DecodeError
 from streamsink.record import ENVELOPE_FIELDS
+from streamsink.replay.rows import restore
 
 RAW = SinkConfig(name="s", archive_url="memory://", consumer={})
 TOLERANT = replace(RAW, errors=ErrorHandling(tolerate_all=True))
@@ -187,3 +188,25 @@ def test_a_declared_schema_gives_the_columns_before_any_record(make_slice):
     schema = json.dumps({"type": "struct", "fields": [{"field": "a", "type": "int16", "optional": True}]})
     decoded = make_decoder(replace(JSON, value_schema=schema)).decode(make_slice([None]))
     assert decoded.rows.schema.field("a").type == pa.int16()
+
+
+def test_an_empty_object_and_an_object_of_nulls_are_no_tombstones(make_slice):
+    values = [b'{"a":1}', b"{}", b'{"a":null}', None]
+    decoded = make_decoder(JSON).decode(make_slice(values))
+    restored = restore(decoded.rows, 0).column("value").to_pylist()
+    assert [None if value is None else json.loads(value) for value in restored] == [
+        {"a": 1},
+        {},
+        {},
+        None,
+    ]
+
+
+@pytest.mark.parametrize("archive_value", [ArchiveValue.COLUMNS, ArchiveValue.BOTH])
+def test_strings_are_text_that_comes_back_and_what_is_no_utf8_is_bad(make_slice, archive_value):
+    config = replace(TOLERANT, value_converter=Converter.STRING, archive_value=archive_value)
+    decoded = make_decoder(config).decode(make_slice([b"plain", None, b"\xff", "\u00e9".encode(), b""]))
+    assert decoded.rows.schema.field("value").type == pa.string()
+    assert [row["value"] for row in values_of(decoded)] == ["plain", None, "\u00e9", ""]
+    assert [(bad.offset, bad.stage) for bad in decoded.bad] == [(102, "VALUE_CONVERTER")]
+    assert restore(decoded.rows, 0).column("value").to_pylist() == [b"plain", None, "\u00e9".encode(), b""]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from streamsink.config.sink import Encoding, FormatKind, Rotation
-from streamsink.encode.avro import CODECS
+from streamsink.encode.avro.writer import CODECS
 from streamsink.encode.formats import make_format
 from streamsink.encode.parquet import EXTENSIONS
 from streamsink.encode.read import open_object, read_footer
@@ -238,3 +238,74 @@ def test_a_value_changed_in_its_block_or_page_is_refused_by_its_checksum(kind, c
     data[data.index(value[1000:1100])] ^= 1
     with pytest.raises(TerminalError, match=r"checksum|CRC"):
         list(open_object(f"x{format_.extension}", bytes(data)).batches())
+
+
+DAY_MS = 86_400_000
+ODD = {
+    "ms": (pa.timestamp("ms", "UTC"), [9223372036825200000, 253402300800000, -62135596800001, 1000, None, -(2**63)]),
+    "us": (pa.timestamp("us"), [-62135596800000000, 253402300799999999, 2**63 - 1, 0]),
+    "ns": (pa.timestamp("ns", "UTC"), [-(2**63), -(2**63) + 1, 2**63 - 1, 1]),
+    "day": (pa.date32(), [2147483647, -2147483648, 2932897, -719163, 0, None]),
+    "time": (pa.time32("ms"), [0, DAY_MS, -1, DAY_MS - 1, None, 2**31 - 1]),
+    "time us": (pa.time64("us"), [1, DAY_MS * 1000, -(2**63)]),
+    "time ns": (pa.time64("ns"), [1, DAY_MS * 1_000_000 - 1, DAY_MS * 1_000_000]),
+    "duration": (pa.duration("ns"), [-(2**63), 2**63 - 1, None]),
+}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("kind", [FormatKind.PARQUET, FormatKind.AVRO, FormatKind.JSONL])
+def test_times_that_have_no_usual_text_come_back(kind, name, nested):
+    type_, counts = ODD[name]
+    bits = pa.int32() if type_.bit_width == 32 else pa.int64()
+    column = pa.array(counts, bits).view(type_)
+    if nested:
+        inner = pa.StructArray.from_arrays([column], names=["x"])
+        column = pa.ListArray.from_arrays(pa.array(range(len(counts) + 1), pa.int32()), inner)
+    assert written_and_read(kind, pa.table({"a": column})).column("a").combine_chunks().equals(column)
+
+
+@pytest.mark.parametrize("type_", [pa.float64(), pa.float32()])
+@pytest.mark.parametrize("kind", [FormatKind.PARQUET, FormatKind.AVRO, FormatKind.JSONL])
+def test_numbers_that_are_not_finite_come_back(kind, type_):
+    given = [float("nan"), float("inf"), float("-inf"), None, -0.0, 1.5, 2.0**100, 5e-324]
+    column = pa.array(given, type_)
+    found = written_and_read(kind, pa.table({"a": column, "l": [[value] for value in given]}))
+    assert str(found.column("a").to_pylist()) == str(column.to_pylist())
+    assert str(found.column("l").to_pylist()) == str([[value] for value in given])
+
+
+def test_json_lines_say_what_json_has_no_number_for_as_connect_does():
+    data, _ = written(FormatKind.JSONL, pa.table({"f": [float("nan"), float("inf"), float("-inf"), 1.0]}))
+    assert data.splitlines() == [b'{"f":"NaN"}', b'{"f":"Infinity"}', b'{"f":"-Infinity"}', b'{"f":1.0}']
+
+
+def test_json_lines_that_lost_their_sidecar_can_be_read_whatever_is_in_them():
+    given = pa.table({"f": [float("nan"), 1.0], "t": pa.array([2**60, 0], pa.timestamp("ms")), "n": [1, 2]})
+    data, _ = written(FormatKind.JSONL, given)
+    (batch,) = open_object("a.json", data).batches()
+    assert batch.column("n").to_pylist() == [1, 2]
+    assert batch.column("f").to_pylist() == ['"NaN"', "1.0"]
+
+
+def written(kind, table):
+    writer = make_format(Encoding(kind=kind, codec="none"), Rotation()).open(table.schema, identity="t")
+    for batch in table.to_batches():
+        writer.append(batch)
+    sealed = writer.finish(FOOTER)
+    return bytes(sealed.data), sealed.sidecar
+
+
+def written_and_read(kind, table):
+    names = {FormatKind.PARQUET: "a.parquet", FormatKind.AVRO: "a.avro", FormatKind.JSONL: "a.json"}
+    data, sidecar = written(kind, table)
+    return pa.Table.from_batches(open_object(names[kind], data, sidecar).batches())
+
+
+@pytest.mark.parametrize("kind", [FormatKind.PARQUET, FormatKind.AVRO, FormatKind.JSONL])
+def test_an_object_that_is_null_comes_back_whatever_times_are_in_it(kind):
+    times = [("at", pa.timestamp("ms", "UTC")), ("day", pa.date32())]
+    inner = pa.struct([*times, ("n", pa.decimal128(5, 2)), ("raw", pa.binary())])
+    given = pa.array([None, {"at": 5, "day": 1, "n": decimal.Decimal("1.50"), "raw": b"x"}, {"at": None}], inner)
+    assert written_and_read(kind, pa.table({"o": given})).column("o").to_pylist() == given.to_pylist()

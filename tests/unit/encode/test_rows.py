@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamsink.encode import avro_rows, json_rows
-from streamsink.encode.avro_schema import ORIGINAL_NAME, to_avro
-from streamsink.encode.cells import layout
+from streamsink.cells import buffers_of
+from streamsink.encode.avro import rows as avro_rows
+from streamsink.encode.avro.schema import ORIGINAL_NAME, to_avro
+from streamsink.encode.json import rows as json_rows
 
 LONG = st.integers(-(2**63), 2**63 - 1)
 ROWS = st.lists(
@@ -54,7 +55,7 @@ def batch_of(rows):
 
 
 def cells_of(cells):
-    starts, data = layout(cells)
+    starts, data = buffers_of(cells)
     return [bytes(data[starts[at] : starts[at + 1]]) for at in range(len(starts) - 1)]
 
 
@@ -100,10 +101,11 @@ def test_base64_is_the_standard_librarys(values):
     assert cells_of(cells) == [base64.b64encode(value) for value in values]
 
 
-def test_floats_without_a_finite_value_are_null_and_whole_ones_stay_floats():
+def test_floats_without_a_finite_value_are_words_and_whole_ones_stay_floats():
     batch = pa.RecordBatch.from_pydict({"x": [math.nan, math.inf, -math.inf, 1.0, -0.0, 1e300, 12345678901.0, 0.1]})
     lines = cells_of(json_rows.encode_rows(batch))
-    assert lines[:5] == [b'{"x":null}\n'] * 3 + [b'{"x":1.0}\n', b'{"x":-0.0}\n']
+    words = [b'{"x":"NaN"}\n', b'{"x":"Infinity"}\n', b'{"x":"-Infinity"}\n']
+    assert lines[:5] == [*words, b'{"x":1.0}\n', b'{"x":-0.0}\n']
     read = [json.loads(line)["x"] for line in lines[3:]]
     assert read == [1.0, -0.0, 1e300, 12345678901.0, 0.1]
     assert all(isinstance(value, float) for value in read)

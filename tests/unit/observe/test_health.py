@@ -28,8 +28,18 @@ def test_a_worker_whose_tasks_report_and_poll_is_ready():
         ({"assigned": False}, "task orders-0 has no assignment from its consumer group yet"),
     ],
 )
-def test_one_task_that_does_not_poll_makes_the_worker_unready_with_a_reason(changes, reason):
-    assert readiness(starting="", connectors=[], tasks=[task(), task(**changes)]).problems == (reason,)
+def test_a_task_that_does_not_poll_is_told_with_a_reason_and_leaves_the_worker_ready(changes, reason):
+    verdict = readiness(starting="", connectors=[], tasks=[task(), task(**changes)])
+    assert verdict == Health(ok=True, problems=(reason,))
+
+
+def test_a_connector_that_fails_takes_no_worker_out_of_service():
+    verdict = readiness(starting="", connectors=["connector x: broken"], tasks=[task()])
+    assert verdict == Health(ok=True, problems=("connector x: broken",))
+
+
+def test_a_worker_that_starts_or_stops_is_not_ready():
+    assert not readiness(starting="the worker is stopping", connectors=[], tasks=[]).ok
 
 
 def test_every_reason_is_told():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamsink.config.sink import ArchiveValue, Converter, ExtractorKind, PartitionerKind, Partitioning, SinkConfig
-from streamsink.errors import ConfigError, TerminalError
+from streamsink.errors import ConfigError, PartitionError
 from streamsink.partition.partitioner import make_partitioner
-from streamsink.record import JSON_TEXT_METADATA, DecodedSlice, TopicPartition
+from streamsink.record import JSON_TEXT_METADATA, VARIANT_OF, DecodedSlice, TopicPartition
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -147,15 +148,17 @@ def test_partition_columns_go_before_raw_rows():
 
 
 @pytest.mark.parametrize("column", [pa.array([None, [1]]), pa.array([None, {"a": 1}]), pa.array([None, b"x"])])
-def test_a_field_that_is_no_scalar_stops_the_task_naming_the_offset(column: pa.Array):
-    with pytest.raises(TerminalError, match=r"logs-3@101: the field 'f'") as caught:
+def test_a_field_that_is_no_scalar_is_told_by_row(column: pa.Array):
+    with pytest.raises(PartitionError, match="the field 'f' holds a") as caught:
         by_field(decoded({"f": column}))
+    assert caught.value.rows.keys() == {1}
     assert "partition.field.name" in caught.value.hint
 
 
-def test_a_json_text_that_is_no_scalar_stops_the_task_as_its_column_would():
-    with pytest.raises(TerminalError, match=r"logs-3@102: the field 'f'"):
+def test_a_json_text_that_is_no_scalar_is_told_as_its_column_would_be():
+    with pytest.raises(PartitionError, match="the field 'f' holds a list") as caught:
         by_field(json_texts(["1", None, "[1]"]))
+    assert caught.value.rows.keys() == {2}
 
 
 def test_hostile_values_stay_inside_their_directory():
@@ -218,9 +221,10 @@ def test_years_that_python_does_not_know_are_formatted_all_the_same():
     assert by_time([1_700_000_000_000_000, -(10**16)], path_format="YYYY/G") == ["55840/AD", "314919/BC"]
 
 
-def test_a_record_without_timestamp_stops_the_task_with_a_hint():
-    with pytest.raises(TerminalError, match="logs-3@101: the record has no timestamp") as caught:
-        by_time([0, None])
+def test_records_without_timestamp_are_told_by_row_with_a_hint():
+    with pytest.raises(PartitionError, match="the record has no timestamp") as caught:
+        by_time([0, None, 5, None])
+    assert caught.value.rows.keys() == {1, 3}
     assert "RecordField" in caught.value.hint
 
 
@@ -309,14 +313,50 @@ def test_arrow_and_python_read_the_same_time(moment: dt.datetime, zone: str, gap
         (pa.array([None, {"a": 1}]), "struct"),
     ],
 )
-def test_what_tells_no_time_stops_the_task_naming_field_and_offset(column: object, fault: str):
-    with pytest.raises(TerminalError, match=rf"logs-3@101: timestamp\.field 'f' is .*{fault}"):
+def test_what_tells_no_time_is_told_by_field_and_row(column: object, fault: str):
+    with pytest.raises(PartitionError) as caught:
         by_time_field(decoded({"f": column}))
+    assert fault in caught.value.rows[1]
+    assert caught.value.rows[1].startswith("timestamp.field 'f' is ")
 
 
-def test_a_missing_time_field_stops_the_task():
-    with pytest.raises(TerminalError, match=r"logs-3@100: timestamp\.field 'f' is missing"):
-        by_time_field(decoded({"g": [1]}))
+def test_a_missing_time_field_is_told_for_each_row():
+    with pytest.raises(PartitionError, match=r"timestamp\.field 'f' is null or missing") as caught:
+        by_time_field(decoded({"g": [1, 2]}))
+    assert caught.value.rows.keys() == {0, 1}
+
+
+VARIANTS = pa.schema(
+    [
+        pa.field("f", pa.int64()),
+        pa.field("f__string", pa.string(), metadata={VARIANT_OF: "f"}),
+        pa.field("f__json", pa.string(), metadata={VARIANT_OF: "f", **JSON_TEXT_METADATA}),
+        pa.field("_rest", pa.string(), metadata=JSON_TEXT_METADATA),
+    ]
+)
+
+
+def test_a_value_is_found_wherever_it_lies():
+    rows = pa.RecordBatch.from_pylist(
+        [{"f": 5}, {"f__string": "x"}, {"f__json": '"y"'}, {"_rest": '{"f":true}'}, {"_rest": '{"g":1}'}], VARIANTS
+    )
+    encoded = by_field(replace(decoded({"f": [1] * 5}), rows=rows))
+    assert encoded == ["f=5", "f=x", "f=y", "f=true", "f=null"]
+
+
+def test_a_value_inside_a_struct_or_its_variant_is_found():
+    inner = pa.struct([pa.field("id", pa.int64()), pa.field("id__string", pa.string(), metadata={VARIANT_OF: "id"})])
+    schema = pa.schema(
+        [pa.field("u", inner), pa.field("u__json", pa.string(), metadata={VARIANT_OF: "u", **JSON_TEXT_METADATA})]
+    )
+    rows = pa.RecordBatch.from_pylist(
+        [{"u": {"id": 1}}, {"u": {"id__string": "a"}}, {"u__json": '{"id":{"x":1}}'}, {"u__json": '{"id":7}'}], schema
+    )
+    with pytest.raises(PartitionError) as caught:
+        by_field(replace(decoded({"f": [1] * 4}), rows=rows), "u.id")
+    assert caught.value.rows.keys() == {2}
+    kept = rows.take(pa.array([0, 1, 3]))
+    assert by_field(replace(decoded({"f": [1] * 3}), rows=kept), "u.id") == ["u.id=1", "u.id=a", "u.id=7"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamsink.replay.merge import merge
@@ -23,6 +23,7 @@ def cut(offsets, size):
     return [records(offsets[at : at + size]) for at in range(0, len(offsets), size)]
 
 
+@settings(deadline=None)
 @given(
     lanes=st.lists(st.integers(0, 4), max_size=200),
     doubled=st.sets(st.integers(0, 200)),
@@ -59,6 +60,7 @@ def test_a_run_is_opened_only_when_the_merge_comes_to_it():
     assert sum(batch.num_rows for batch in merged) == 250
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.one_of(st.none(), st.integers(1, 50)), min_size=1, max_size=20), max_size=4))
 def test_partitions_alternate_by_time_and_keep_their_order(partitions):
     sources = [

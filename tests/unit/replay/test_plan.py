@@ -74,21 +74,21 @@ def test_a_missing_object_is_known_before_anything_is_sent_and_no_gap_besides():
 
 def test_positions_come_back_from_metadata_the_furthest_of_each():
     of = fingerprint("t", Selection(key=b"\xff"), "keep")
-    first = to_metadata(Kept({0: Position(17), 4: Position(5, 3)}, {("group", 0): (11, 12)}), of)
-    second = to_metadata(Kept({0: Position(9)}), of)
+    (first,) = to_metadata(Kept({0: Position(17), 4: Position(5, 3)}, {("group", 0): (11, 12)}), of)
+    (second,) = to_metadata(Kept({0: Position(9)}), of)
     kept = from_metadata({0: first, 1: second}, of, "id")
     assert kept.next == {0: Position(17), 4: Position(5, 3)}
     assert kept.groups == {("group", 0): (11, 12)}
 
 
-@pytest.mark.parametrize("text", ["", "{}", "something", '{"v":2,"replay":"x","next":{}}'])
+@pytest.mark.parametrize("text", ["", "{}", "something", '{"v":3,"replay":"x","next":{}}'])
 def test_a_group_that_is_no_replays_is_refused(text):
     with pytest.raises(TerminalError, match="no replay's"):
         from_metadata({0: text}, "x", "id")
 
 
 def test_another_replays_position_is_refused():
-    text = to_metadata(Kept({0: Position(1)}), fingerprint("t", Selection(), "keep"))
+    (text,) = to_metadata(Kept({0: Position(1)}), fingerprint("t", Selection(), "keep"))
     with pytest.raises(TerminalError, match="other choices"):
         from_metadata({0: text}, fingerprint("t", Selection(until_ms=5), "keep"), "id")
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import uuid
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from streamsink.config.sink import Converter, RegistryRules
-from streamsink.decode.registry import RegisteredSchema, SchemaRegistry
-from streamsink.decode.registry_values import RegistryValues
+from streamsink.decode.envelope import beside_envelope
+from streamsink.decode.registry.client import RegisteredSchema, SchemaRegistry
+from streamsink.decode.registry.values import RegistryValues
 from streamsink.errors import TerminalError
 from streamsink.replay.registry_value import ValueEncoder
 from streamsink.sink.schema_shelf import StoreShelf
@@ -70,6 +72,12 @@ TREE = {
     "name": "Tree",
     "fields": [{"name": "v", "type": "int"}, {"name": "next", "type": ["null", "Tree"]}],
 }
+BRANCHES = ["null", "string", "bytes", "double", {"type": "enum", "name": "E", "symbols": ["A", "B"]}]
+ANY = {
+    "type": "record",
+    "name": "Any",
+    "fields": [{"name": "x", "type": [*BRANCHES, {"type": "array", "items": "Any"}]}],
+}
 NOON = datetime(2024, 2, 29, 12, 30, 1, 123456, tzinfo=UTC)
 CASES = [
     ("long", [0, -1, 2**62]),
@@ -86,6 +94,14 @@ CASES = [
     ({"type": "fixed", "name": "F", "size": 3}, [b"abc"]),
     ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, ["B"]),
     (TREE, [{"v": 1, "next": {"v": 2, "next": None}}]),
+    (ANY, [{"x": b"\xff\x00"}, {"x": "s"}, {"x": math.inf}, {"x": [{"x": None}]}, {"x": ("E", "B")}]),
+    (logical("bytes", "decimal"), [b"", b"\x05\x06"]),
+    ({"type": "fixed", "name": "D", "size": 3, "logicalType": "decimal", "precision": 6}, [Decimal(-5), Decimal(8388)]),
+    (logical("bytes", "decimal", precision=38), [Decimal(value) for value in (0, 127, 128, -127, -129, 10**37)]),
+    (["null", {"type": "enum", "name": "E", "symbols": ["A"]}, {"type": "map", "values": "int"}], ["A", {"k": 1}]),
+    ([logical("bytes", "decimal", precision=4), "boolean"], [Decimal(7), True]),
+    (["null", {"type": "record", "name": "N", "fields": []}], [{}, None]),
+    ({"type": "array", "items": ["null", {"type": "array", "items": "float"}]}, [[None, [], [1.5]], []]),
 ]
 
 
@@ -126,6 +142,29 @@ def test_json_comes_back_equal_in_meaning():
     found = encode.columns(rows).to_pylist()
     assert [value[:5] for value in found] == [b"\0\0\0\1\2"] * 2
     assert json.loads(found[0][5:]) == {"id": 1, "n": {"a": "x"}}
+
+
+@pytest.mark.parametrize("names", [["_kafka", "b"], ["_kafka_", "_kafka"], ["a"]])
+def test_fields_that_have_the_envelopes_name_come_back_as_they_were(names):
+    schema = {"type": "record", "name": "R", "fields": [{"name": name, "type": "int"} for name in names]}
+    store = fresh()
+    given = list(framed(schema, [{name: at for at, name in enumerate(names)}]))
+    (rows,) = columns(store, Converter.AVRO, "AVRO", json.dumps(schema), given)
+    fields = [member.with_name(beside_envelope(member.name)) for member in rows.schema]
+    rows = pa.RecordBatch.from_arrays(rows.columns, schema=pa.schema(fields, metadata=rows.schema.metadata))
+    assert ValueEncoder(store, "t").columns(rows).to_pylist() == given
+
+
+def test_a_value_that_its_schema_has_no_place_for_is_not_written_as_another():
+    schema = {"type": "record", "name": "R", "fields": [{"name": "e", "type": CASES[12][0]}]}
+    store = fresh()
+    (rows,) = columns(store, Converter.AVRO, "AVRO", json.dumps(schema), list(framed(schema, [{"e": "A"}])))
+    other = pa.RecordBatch.from_arrays([pa.array(["C"])], schema=rows.schema)
+    with pytest.raises(TerminalError, match="an enum has no such symbol"):
+        ValueEncoder(store, "t").columns(other)
+    none = pa.RecordBatch.from_arrays([pa.nulls(1, pa.string())], schema=rows.schema)
+    with pytest.raises(TerminalError, match="is null where its schema has no null"):
+        ValueEncoder(store, "t").columns(none)
 
 
 def test_a_schema_that_is_gone_is_said_by_name():

@@ -1,12 +1,13 @@
 import pyarrow as pa
 import pytest
 
-from streamsink.config.source import parse_source, validate_source
+from streamsink.config.reading.source import parse_source, validate_source
 from streamsink.errors import ConfigError, TerminalError
 from streamsink.record import ENVELOPE, ENVELOPE_FIELDS, HEADERS_TYPE
 from streamsink.replay.encode_value import encode_values
+from streamsink.replay.lanes import reached
 from streamsink.replay.plan import Position, Selection, lane_tag, make_plan
-from streamsink.replay.position import Kept, from_metadata, lanes_reached, read_positions, to_metadata
+from streamsink.replay.position import Kept, from_metadata, read_positions, to_metadata
 from streamsink.replay.rows import Beside, Kind, chosen, foreign_headers, kind_of, restore, with_beside
 from tests.unit.archive.made import FIRST_MS, raw_rows
 from tests.unit.replay.test_plan import an_object
@@ -37,7 +38,7 @@ def test_values_beside_columns_are_preferred_and_rows_may_be_cut():
 
 def test_columns_are_encoded_anew_and_a_row_of_nulls_is_a_tombstone():
     rows = pa.RecordBatch.from_pydict({"n": [1, None, 3], "s": ["a", None, None]})
-    assert encode_values(rows).to_pylist() == [b'{"n":1,"s":"a"}', None, b'{"n":3,"s":null}']
+    assert encode_values(rows).to_pylist() == [b'{"n":1,"s":"a"}', None, b'{"n":3}']
 
 
 def test_records_are_chosen_by_offset_time_and_key():
@@ -76,23 +77,15 @@ def test_keys_and_headers_beside_come_in_batches_of_their_own_sizes():
 
 def test_a_growing_archives_position_is_one_for_each_lane():
     plan = make_plan("t", [an_object(0, 90, lane="a"), an_object(5, 60, lane="b")], Selection(), {}).partitions[0]
-    at = lanes_reached(plan, 70)
+    at = reached(plan, Position(70))
     assert at == Position(0, 0, {lane_tag("a"): 70, lane_tag("b"): 61})
-    text = to_metadata(Kept({0: at}), "x")
+    (text,) = to_metadata(Kept({0: at}), "x")
     assert from_metadata({0: text}, "x", "id").next == {0: at}
     assert read_positions([text, "something else"]) == {0: at}
     # An object of b that came later, behind what was read of a, is still to be read; the rest of a too.
     later = [an_object(0, 90, lane="a"), an_object(5, 60, lane="b"), an_object(62, 65, lane="b")]
     again = make_plan("t", later, Selection(), {0: at}).partitions[0]
     assert [one.candidate.first_offset for one in again.objects] == [0, 62]
-
-
-def test_more_lanes_than_can_be_kept_give_up_those_furthest_behind():
-    objects = [an_object(at * 10, at * 10 + 9, lane=f"hour={at}") for at in range(150)]
-    at = lanes_reached(make_plan("t", objects, Selection(), {}).partitions[0], 1500)
-    assert (len(at.lanes), at.offset) == (100, 500)
-    assert make_plan("t", objects, Selection(), {0: at}).objects == 0
-    to_metadata(Kept({0: at}), "x")
 
 
 SOURCE = {
@@ -118,6 +111,11 @@ def test_confluents_source_is_a_profile():
     assert (config.continuous, config.poll_interval_ms) == (True, 60_000)
 
 
+@pytest.mark.parametrize("url", ["s3://b", "gs://b", "az://b", "file:///b", "memory://b"])
+def test_a_source_reads_every_kind_of_store(url):
+    assert parse_source({**SOURCE, "archive.url": url}, WORKER)[0].location == f"{url}/topics"
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("mode", "sometimes"), ("archive.url", ""), ("target.topic", ""), ("transforms", "a"), ("poll.interval.ms", "0")],
@@ -126,3 +124,9 @@ def test_what_cannot_be_used_is_named(key, value):
     assert key in {problem.key for problem in validate_source({**SOURCE, key: value}, WORKER).problems}
     with pytest.raises(ConfigError, match=key):
         parse_source({**SOURCE, key: value}, WORKER)
+
+
+def test_bytes_that_a_converter_decoded_are_no_original_values():
+    schema = raw_rows(range(1)).schema
+    assert kind_of(schema) is Kind.RAW
+    assert kind_of(schema.with_metadata({"streamsink.value.converter": "avro"})) is Kind.COLUMNS

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from streamsink.config.sink import Compatibility, Converter, Encoding, FormatKind, RegistryRules, Rotation
-from streamsink.decode.registry import RegisteredSchema, SchemaRegistry
-from streamsink.decode.registry_values import RegistryValues
+from streamsink.decode.registry.client import RegisteredSchema, SchemaRegistry
+from streamsink.decode.registry.values import RegistryValues
+from streamsink.encode.avro.reader import AvroReader
 from streamsink.encode.formats import make_format
-from streamsink.encode.read_avro import AvroReader
 
 PART = {"type": "record", "name": "Part", "fields": [{"name": "n", "type": "int"}]}
 SCHEMA = {
@@ -106,3 +106,14 @@ def test_what_a_reader_would_take_otherwise_is_decoded(type_):
     schema = {"type": "record", "name": "R", "fields": [{"name": "a", "type": type_}]}
     record = {"a": {"a": 1} if isinstance(type_, dict) else "s"}
     assert read(schema, [value(schema, record)], copies=True).schema.names == ["a"]
+
+
+@pytest.mark.parametrize("declared", [{}, {"precision": 2, "scale": 5}, {"precision": 64, "scale": 40}])
+@pytest.mark.parametrize("copies", [True, False])
+def test_a_decimal_that_avro_would_have_ignored_is_bytes_in_what_is_written(declared, copies):
+    decimal = {"type": "bytes", "logicalType": "decimal", **declared}
+    schema = {"type": "record", "name": "R", "fields": [{"name": "d", "type": decimal}]}
+    rows = read(schema, [b"\0\0\0\0\1\x02\x05"], copies=copies)
+    data = object_of(rows)
+    assert [row["d"] for batch in AvroReader(data).batches() for row in batch.to_pylist()] == [b"\x05"]
+    assert [row["d"] for row in fastavro.reader(io.BytesIO(data))] == [b"\x05"]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from streamsink.config.connector import validate_sink
-from streamsink.config.plugins import PluginType, all_plugins
+from streamsink.config.reading.connector import validate_sink
+from streamsink.config.reading.plugins import PluginType, all_plugins
 from tests.unit.transform.conftest import BASE, WORKER, chain_of
 
 
@@ -69,6 +69,15 @@ def test_slips_and_leftovers_are_warned_of():
     assert "transforms.x: has no effect" in " ".join(warnings(raw | {"transforms.x.type": "Filter"}))
     listed = chain_of(("Filter", {})) | {"predicates": "p", "predicates.p.type": "RecordIsTombstone"}
     assert "predicates.p: no transform has it" in warnings(listed)
+
+
+def test_a_transform_that_should_leave_nulls_says_who_decides_it():
+    cast = ("Cast$Value", {"spec": "a:int64"})
+    assert warnings(chain_of(cast)) == ()
+    raw = chain_of(cast) | {"transforms.t0.replace.null.with.default": "false"}
+    (told,) = warnings(raw)
+    assert "transforms.t0.replace.null.with.default: has no effect" in told
+    assert told.endswith("value.converter.replace.null.with.default decides it")
 
 
 def test_every_transform_of_connects_is_a_plugin_with_its_keys():

@@ -1,4 +1,4 @@
-"""Users' own transforms, by the very example that README gives."""
+"""Plugins that are transforms, by the very example that README gives."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from streamsink.config.connector import validate_sink
-from streamsink.config.layout import layout_fingerprint
-from streamsink.config.plugins import all_plugins
+from streamsink.config.reading.connector import validate_sink
+from streamsink.config.reading.layout import layout_fingerprint
+from streamsink.config.reading.plugins import all_plugins
 from streamsink.partition.partitioner import make_partitioner
 from streamsink.sink.lanes import LaneSorter
-from tests.own_classes import forget
+from tests.plugins import forget
 from tests.unit.transform.conftest import BASE, WORKER, chain_of, raw_slice
 
 PARTITIONER = """
@@ -26,7 +26,7 @@ class Initial:
     def encode(self, rows):
         return pc.binary_join_element_wise("by", pc.utf8_slice_codeunits(rows.rows.column(self.field), 0, 2), "/")
 """
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[3] / "streamsink" / "transform" / "README.md"
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamsink.config.layout import layout_fingerprint
+from streamsink.config.reading.layout import layout_fingerprint
 from streamsink.errors import DecodeError
 from streamsink.partition.partitioner import make_partitioner
 from streamsink.sink.lanes import LaneSorter

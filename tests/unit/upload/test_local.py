@@ -19,7 +19,7 @@ from streamsink.upload.probe import probe_create
 
 
 class Disk:
-    """A small file system of its own; where none may be mounted, the system's answers are put in its place."""
+    """A small separate file system; where none may be mounted, the system's answers are put in its place."""
 
     def __init__(self, place, patch):
         self.place, self._patch = place, patch

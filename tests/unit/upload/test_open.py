@@ -1,8 +1,13 @@
 """Which URLs and options open a store, and how the others are refused."""
 
+import base64
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
 
-from streamsink.errors import ConfigError
+from streamsink.errors import ConfigError, StreamsinkError
 from streamsink.upload.local import LocalStore
 from streamsink.upload.memory import MemoryStore
 from streamsink.upload.object_store import ObjectStore
@@ -107,3 +112,78 @@ def test_a_webdav_store_that_cannot_be_is_refused(url, options, key):
     with pytest.raises(ConfigError) as refused:
         open_store(url, options)
     assert [problem.key for problem in refused.value.problems] == [key]
+
+
+CHECKSUM = "x-amz-checksum-sha256"
+UNSUPPORTED = "<Error><Code>InvalidArgument</Code><Message>Unsupported header 'x-amz-checksum-sha256'</Message></Error>"
+DIFFERS = "<Error><Code>BadDigest</Code><Message>The checksum you specified did not match</Message></Error>"
+
+
+class _Taking(BaseHTTPRequestHandler):
+    """An S3 server that takes everything but checksums that it refuses, and remembers the headers it was sent."""
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.taken.append(self.headers)
+        if self.server.refusal and CHECKSUM in self.headers:
+            body = self.server.refusal.encode()
+            self.send_response(400)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            return
+        self.send_response(200)
+        self.send_header("ETag", '"x"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def taking():
+    server = HTTPServer(("127.0.0.1", 0), _Taking)
+    server.taken, server.refusal = [], ""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.options = {"endpoint": f"http://127.0.0.1:{server.server_port}", "region": "eu", "access_key_id": "a"}
+    server.options["secret_access_key"] = "b"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("options", [{}, {"checksum_algorithm": "sha256"}])
+def test_an_upload_to_s3_carries_a_checksum(taking, options):
+    open_store("s3://bucket", taking.options | options).create("name", b"data", {})
+    (headers,) = taking.taken
+    assert headers[CHECKSUM] == base64.b64encode(hashlib.sha256(b"data").digest()).decode()
+
+
+def test_an_upload_to_s3_carries_no_checksum_where_none_is_wanted(taking):
+    open_store("s3://bucket", taking.options | {"checksum_algorithm": "none"}).create("name", b"data", {})
+    assert [CHECKSUM in headers for headers in taking.taken] == [False]
+
+
+def test_a_server_that_takes_no_checksum_is_sent_none_from_then_on(taking):
+    taking.refusal = UNSUPPORTED
+    store = open_store("s3://bucket", taking.options)
+    for name in ("first", "second"):
+        store.create(name, b"data", {})
+    assert [CHECKSUM in headers for headers in taking.taken] == [True, False, False]
+    assert store.sends_checksums is False
+
+
+@pytest.mark.parametrize(
+    ("refusal", "options"), [(DIFFERS, {}), (UNSUPPORTED, {"checksum_algorithm": "sha256"})], ids=["differs", "wanted"]
+)
+def test_no_upload_goes_without_a_checksum_that_differs_or_was_asked_for(taking, refusal, options):
+    taking.refusal = refusal
+    with pytest.raises(StreamsinkError):
+        open_store("s3://bucket", taking.options | options).create("name", b"data", {})
+    assert [CHECKSUM in headers for headers in taking.taken] == [True]
+
+
+def test_a_checksum_that_s3_does_not_know_is_refused():
+    with pytest.raises(ConfigError, match="checksum"):
+        open_store("s3://bucket", {"region": "eu", "checksum_algorithm": "crc7"})

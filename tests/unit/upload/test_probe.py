@@ -2,9 +2,9 @@
 
 import pytest
 
-from streamsink.errors import AlreadyExistsError, TerminalError
+from streamsink.errors import AlreadyExistsError, TerminalError, TransientError
 from streamsink.upload.memory import MemoryStore
-from streamsink.upload.probe import FOLDER, probe_create
+from streamsink.upload.probe import ATTEMPTS, FOLDER, probe_create
 
 
 def test_a_store_that_overwrites_is_found_out(unique):
@@ -45,3 +45,29 @@ def test_a_store_that_can_not_be_written_to_says_so(unique):
 
     with pytest.raises(TerminalError, match="access denied"):
         probe_create(Denied(unique))
+
+
+@pytest.mark.parametrize("failing", [b"first", b"second"])
+def test_a_store_that_stumbles_is_asked_again(unique, failing):
+    waits = []
+
+    class Stumbling(MemoryStore):
+        def create(self, name, data, metadata):
+            if data == failing and len(waits) < ATTEMPTS - 1:
+                raise TransientError("409 ConditionalRequestConflict")
+            super().create(name, data, metadata)
+
+    assert probe_create(Stumbling(unique), wait=waits.append) is True
+    assert len(waits) == ATTEMPTS - 1
+
+
+def test_a_store_that_is_away_is_asked_for_a_while_and_no_longer(unique):
+    waits = []
+
+    class Away(MemoryStore):
+        def create(self, name, data, metadata):
+            raise TransientError("no answer")
+
+    with pytest.raises(TransientError):
+        probe_create(Away(unique), wait=waits.append)
+    assert len(waits) == ATTEMPTS - 1

@@ -9,11 +9,12 @@ import pytest
 from streamsink.errors import AlreadyExistsError, ConfigError, TerminalError, TransientError
 from streamsink.sink.uploads import read_description
 from streamsink.upload.local import LocalStore
-from streamsink.upload.manifest import read_manifest, write_manifest
+from streamsink.upload.manifest import FOLDER, manifest_name, read_manifest, read_manifest_files, write_manifest
 from streamsink.upload.memory import MemoryStore
 from streamsink.upload.open import open_store
 from streamsink.upload.resolve import Conflict, Stored, store_object
 from streamsink.upload.sidecar import write_sidecars
+from tests.unit.archive.made import unread
 from tests.unit.upload.test_naming import describe
 
 
@@ -30,7 +31,7 @@ def store_it(store, description, data):
 def test_a_lost_reply_is_found_to_be_our_own(kind, tmp_path, unique):
     store = MemoryStore(unique) if kind == "memory" else LocalStore(tmp_path)
     description = sealed(b"ours")
-    write_sidecars(store, description, None, describe=True)
+    write_sidecars(store, description, None, describe=True, read_content=unread)
     assert store_it(store, description, b"ours") == Stored()
     assert store_it(store, description, b"ours") == Stored(earlier=True)
 
@@ -45,7 +46,7 @@ def test_another_writers_object_is_a_conflict_by_its_metadata(unique):
 def test_another_writers_object_is_a_conflict_by_its_sidecar_where_there_is_no_metadata(tmp_path):
     store = LocalStore(tmp_path)
     theirs = sealed(b"theirs", last_offset=40, writer="other")
-    write_sidecars(store, theirs, None, describe=True)
+    write_sidecars(store, theirs, None, describe=True, read_content=unread)
     store_it(store, theirs, b"theirs")
     assert store_it(store, sealed(b"ours"), b"ours") == Conflict(theirs)
 
@@ -54,7 +55,7 @@ def test_another_writers_object_is_a_conflict_by_its_sidecar_where_there_is_no_m
 def test_equal_bytes_that_cover_fewer_records_are_a_conflict(kind, tmp_path, unique):
     store = MemoryStore(unique) if kind == "memory" else LocalStore(tmp_path)
     theirs = sealed(b"same", last_offset=7, writer="other")
-    write_sidecars(store, theirs, None, describe=True)
+    write_sidecars(store, theirs, None, describe=True, read_content=unread)
     store_it(store, theirs, b"same")
     assert store_it(store, sealed(b"same"), b"same") == Conflict(theirs)
 
@@ -135,9 +136,16 @@ def test_urls_and_options_that_make_no_sense_are_refused_in_words(url, options, 
         open_store(url, options)
 
 
-def test_a_damaged_manifest_costs_only_its_own_lines(unique):
+def test_a_damaged_file_of_the_manifest_is_named_and_costs_only_its_own_entries(unique):
     store = MemoryStore(unique)
     entry = sealed(b"a")
     name = write_manifest(store, [entry])
-    store.create(f"{name}-more.jsonl", b'not json\n[]\n{"name": "x"}\n', {})
+    store.create(f"{FOLDER}/logs/0/more.jsonl", b"", {})
+    store.create(name.replace(".jsonl", "0.jsonl"), store.get(name), {})
+    content = b'{"name": "x"}\n'
+    no_entry = manifest_name("logs", 0, 7, content)
+    store.create(no_entry, content, {})
     assert list(read_manifest(store)) == [entry]
+    problems = {file.name: file.problem for file in read_manifest_files(store) if file.problem}
+    assert len(problems) == 3
+    assert "no entry" in problems[no_entry]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streamsink.backoff import Backoff
 from streamsink.errors import ConfigError, Problem
-from streamsink.worker.backoff import Backoff
 from streamsink.worker.child import TaskSpec
 from streamsink.worker.folder import Definition, FolderWatch
 from streamsink.worker.lifecycle import Plan
@@ -18,7 +18,7 @@ from streamsink.worker.status import Plugin, TargetState
 from streamsink.worker.supervisor import Patience, TaskSupervisor
 from tests.unit.worker import targets
 
-QUICK = Backoff(base_s=0.05, max_s=0.4)
+QUICK = Backoff(first_s=0.05, max_s=0.4)
 
 
 def eventually(condition, *, within_s=15.0):

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from streamsink.errors import ConfigError, Problem, TerminalError, TransientError
-from streamsink.observe.orders import FlushDone
 from streamsink.observe.snapshot import TaskSnapshot
+from streamsink.observe.task_control import FlushDone
 
 
 def _sign(spec, word):
@@ -104,3 +104,10 @@ def exits_without_a_word(spec, stop, report):
 
 def tells_its_secret(spec, stop, report):
     raise TerminalError(f"denied to {spec.config['archive.option.secret_access_key']}")
+
+
+def reports_what_cannot_be_sent(spec, stop, report):
+    _sign(spec, "started")
+    while not stop.wait(0.05):
+        report(TaskSnapshot(assigned=True, retrying=lambda: None))
+    _sign(spec, "drained")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from streamsink.errors import BadRequestError, ConfigError, ConflictError, NotFoundError, RebalanceError
+from streamsink.errors import BadRequestError, ConfigError, NameTakenError, NotFoundError, RebalanceError
 from streamsink.worker.status import State, TargetState
 from tests.unit.worker.conftest import eventually
 
@@ -66,7 +66,7 @@ def test_of_two_creates_of_one_name_at_once_one_succeeds(herd):
     def create(_):
         try:
             return herd.create("orders", RUNS, TargetState.RUNNING).name
-        except ConflictError:
+        except NameTakenError:
             return "conflict"
 
     with ThreadPoolExecutor(8) as pool:
@@ -246,7 +246,7 @@ def test_a_read_only_folder_keeps_writes_in_memory(herd, folder, monkeypatch):
     def refuse(**_):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("streamsink.worker.kept.tempfile.mkstemp", refuse)
+    monkeypatch.setattr("streamsink.worker.connector_storage.tempfile.mkstemp", refuse)
     herd.patch_config("orders", {"a": "1"})
     herd.create("clicks", RUNS, TargetState.RUNNING)
     threading.Event().wait(0.5)
@@ -289,3 +289,26 @@ def test_a_file_says_what_its_connector_is_at_first_and_what_it_was_told_since_o
     (folder / "orders.json").unlink()
     eventually(lambda: second.connectors() == [])
     assert json.loads((folder / ".states.json").read_text()) == {}
+
+
+def test_a_configuration_that_was_shown_and_comes_back_keeps_its_passwords(herd, folder):
+    urls = {"registry.url": "http://u:one@a:8081,http://u:two@b:8081", "sasl.password": "three"}
+    herd.create("orders", {**RUNS, **urls}, TargetState.PAUSED)
+    shown = dict(herd.info("orders").config)
+    assert shown["registry.url"] == "http://u:[hidden]@a:8081,http://u:[hidden]@b:8081"
+    herd.put_config("orders", {**shown, "more": "x"})
+    herd.patch_config("orders", {"registry.url": shown["registry.url"] + "/api"})
+    kept = json.loads((folder / "orders.json").read_text())
+    assert kept == {
+        **RUNS,
+        "registry.url": urls["registry.url"] + "/api",
+        "sasl.password": "three",
+        "name": "orders",
+        "more": "x",
+    }
+    with pytest.raises(ConfigError, match="write the password again"):
+        herd.patch_config("orders", {"registry.url": "http://u:[hidden]@elsewhere:8081"})
+    with pytest.raises(ConfigError, match="none is stored"):
+        herd.create("clicks", {**RUNS, "sasl.password": "[hidden]"}, TargetState.PAUSED)
+    assert herd.info("clicks") is None
+    assert json.loads((folder / "orders.json").read_text()) == kept

@@ -7,8 +7,8 @@ import pytest
 from streamsink.config.secrets import mask
 from streamsink.errors import ConfigError, Problem, RebalanceError
 from streamsink.worker.folder import FolderWatch
+from streamsink.worker.folder_publisher import FolderSeed
 from streamsink.worker.plan import read_definitions
-from streamsink.worker.seeding import FolderSeed
 from streamsink.worker.status import ConnectorInfo
 
 
@@ -21,6 +21,9 @@ class Group:
     def info(self, name):
         config = self.configs.get(name)
         return None if config is None else ConnectorInfo(name, "sink", mask(config))
+
+    def stored_config(self, name):
+        return self.configs[name]
 
     def put_config(self, name, config):
         if self.failures:
@@ -108,3 +111,11 @@ def test_a_file_with_an_initial_state_is_made_in_it_and_later_only_put(seed, gro
     whole("b")
     turns(seed)
     assert (group.configs["logs"]["topics"], group.states) == ("b", {})
+
+
+def test_a_file_whose_secret_alone_has_changed_is_put(seed, group, tmp_path):
+    write(tmp_path, "logs", **{"sasl.password": "old"})
+    turns(seed)
+    write(tmp_path, "logs", **{"sasl.password": "new!"})
+    turns(seed)
+    assert group.configs["logs"]["sasl.password"] == "new!"

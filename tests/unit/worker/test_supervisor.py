@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from streamsink.worker.backoff import Backoff
+from streamsink.backoff import Backoff
 from streamsink.worker.status import State
 from streamsink.worker.supervisor import Patience
 from tests.unit.worker import targets
@@ -62,21 +62,21 @@ def test_a_task_killed_from_outside_is_started_again(supervise, journal):
 
 
 def test_a_task_that_crashes_shows_the_signal_while_it_waits_to_restart(supervise):
-    task = supervise(targets.kills_itself, backoff=Backoff(base_s=30))
+    task = supervise(targets.kills_itself, backoff=Backoff(first_s=30, max_s=60))
     eventually(lambda: task.status().state is State.RESTARTING)
     assert "SIGKILL" in task.status().trace
     assert "memory" in task.status().trace
 
 
 def test_a_crash_loop_backs_off(supervise, journal):
-    supervise(targets.kills_itself, backoff=Backoff(base_s=0.2, max_s=60))
+    supervise(targets.kills_itself, backoff=Backoff(first_s=0.2, max_s=60))
     eventually(lambda: len(journal.pids("started")) >= 2)
     time.sleep(2.0)
     assert 3 <= len(journal.pids("started")) <= 6
 
 
 def test_closing_ends_a_wait_for_restart_at_once(supervise):
-    task = supervise(targets.kills_itself, backoff=Backoff(base_s=60))
+    task = supervise(targets.kills_itself, backoff=Backoff(first_s=60, max_s=60))
     eventually(lambda: task.status().state is State.RESTARTING)
     task.close()
     assert task.join(2)
@@ -89,7 +89,7 @@ def test_a_transient_end_is_restarted_and_recovers(supervise):
 
 
 def test_a_transient_end_shows_its_reason_and_hint_while_it_waits(supervise):
-    task = supervise(targets.fails_transiently, backoff=Backoff(base_s=30))
+    task = supervise(targets.fails_transiently, backoff=Backoff(first_s=30, max_s=60))
     eventually(lambda: task.status().state is State.RESTARTING)
     assert "the broker is away (check bootstrap.servers)" in task.status().trace
 
@@ -120,7 +120,7 @@ def test_a_task_that_returns_unasked_is_started_again(supervise, journal):
 
 
 def test_a_process_that_exits_without_a_word_is_started_again_with_its_exit_status_as_trace(supervise):
-    task = supervise(targets.exits_without_a_word, backoff=Backoff(base_s=30))
+    task = supervise(targets.exits_without_a_word, backoff=Backoff(first_s=30, max_s=60))
     eventually(lambda: task.status().state is State.RESTARTING)
     assert "exit status 3" in task.status().trace
 
@@ -147,10 +147,27 @@ def test_a_task_that_retries_stays_running_and_says_what_it_retries(supervise):
 
 
 def test_interrupting_a_task_does_nothing_and_terminating_it_drains_it(supervise, journal):
-    task = supervise(targets.runs_until_stopped, backoff=Backoff(base_s=30))
+    task = supervise(targets.runs_until_stopped, backoff=Backoff(first_s=30, max_s=60))
     eventually(lambda: task.status().state is State.RUNNING)
     os.kill(task.pid, signal.SIGINT)
     time.sleep(0.3)
     assert journal.words() == ["started"]
     os.kill(task.pid, signal.SIGTERM)
     eventually(lambda: journal.words() == ["started", "drained"])
+
+
+def test_a_task_that_can_not_tell_how_it_does_ends_with_the_trace(supervise, journal):
+    task = supervise(targets.reports_what_cannot_be_sent)
+    eventually(lambda: task.status().state is State.FAILED)
+    assert "ickl" in task.status().trace
+    assert "child.py" in task.status().trace
+    assert len(journal.pids("started")) == 1
+
+
+def test_a_task_that_can_not_understand_its_orders_ends_with_the_trace(supervise, journal):
+    task = supervise(targets.runs_until_stopped)
+    eventually(lambda: task.status().state is State.RUNNING)
+    task._process.connection.send_bytes(b"no order at all")
+    eventually(lambda: task.status().state is State.FAILED)
+    assert "UnpicklingError" in task.status().trace
+    assert len(journal.pids("started")) == 1

@@ -1,0 +1,130 @@
+//! Writes a value anew as compact JSON text, byte for byte as streamsink's exact reader does (orjson's form).
+
+use crate::cursor::{Cursor, Number, Stop};
+use std::io::Write;
+
+/// From here to `PLAIN_MAX`, a double's shortest form is written without an exponent by all who write it.
+const PLAIN_MIN: f64 = 1e-4;
+const PLAIN_MAX: f64 = 1e16;
+
+/// Reads a value and appends its text; a key that comes twice is in doubt.
+pub fn rewrite(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
+    match cursor.peek() {
+        b'"' => {
+            cursor.at += 1;
+            string(cursor, out)
+        }
+        b'{' => object(cursor, out),
+        b'[' => array(cursor, out),
+        b't' | b'f' => {
+            let word: &[u8] = if cursor.boolean()? { b"true" } else { b"false" };
+            out.extend_from_slice(word);
+            Ok(())
+        }
+        b'n' => {
+            cursor.expect(b"null")?;
+            out.extend_from_slice(b"null");
+            Ok(())
+        }
+        _ => number(&cursor.number()?, out),
+    }
+}
+
+fn number(value: &Number, out: &mut Vec<u8>) -> Result<(), Stop> {
+    let written = match value {
+        Number::Int(value) => write!(out, "{}", value),
+        Number::Large(text) => out.write_all(text),
+        Number::Double(value) => {
+            let size = value.abs();
+            if size != 0.0 && !(PLAIN_MIN..PLAIN_MAX).contains(&size) {
+                return Err(Stop::Doubt);
+            }
+            write!(out, "{:?}", value)
+        }
+    };
+    written.map_err(|_| Stop::Doubt)
+}
+
+fn array(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
+    out.push(b'[');
+    let mut more = cursor.enter(b']')?;
+    while more {
+        rewrite(cursor, out)?;
+        more = cursor.goes_on(b']')?;
+        if more {
+            out.push(b',');
+        }
+    }
+    cursor.leave();
+    out.push(b']');
+    Ok(())
+}
+
+fn object(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
+    out.push(b'{');
+    let mut keys = vec![];
+    let mut more = cursor.enter(b'}')?;
+    while more {
+        let begin = out.len();
+        cursor.expect(b"\"")?;
+        string(cursor, out)?;
+        keys.push((begin, out.len()));
+        cursor.colon()?;
+        out.push(b':');
+        rewrite(cursor, out)?;
+        more = cursor.goes_on(b'}')?;
+        if more {
+            out.push(b',');
+        }
+    }
+    cursor.leave();
+    out.push(b'}');
+    keys.sort_unstable_by(|one, other| out[one.0..one.1].cmp(&out[other.0..other.1]));
+    let twice = keys
+        .windows(2)
+        .any(|pair| out[pair[0].0..pair[0].1] == out[pair[1].0..pair[1].1]);
+    if twice {
+        Err(Stop::Doubt)
+    } else {
+        Ok(())
+    }
+}
+
+fn string(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
+    out.push(b'"');
+    loop {
+        out.extend_from_slice(cursor.plain());
+        match cursor.peek() {
+            b'"' => {
+                cursor.at += 1;
+                out.push(b'"');
+                return Ok(());
+            }
+            b'\\' => escape(cursor.escaped()?, out),
+            _ => return Err(Stop::Doubt),
+        }
+    }
+}
+
+/// Appends a text as a JSON string.
+pub fn quote(text: &[u8], out: &mut Vec<u8>) -> Result<(), Stop> {
+    out.push(b'"');
+    for sign in std::str::from_utf8(text).map_err(|_| Stop::Doubt)?.chars() {
+        escape(sign, out);
+    }
+    out.push(b'"');
+    Ok(())
+}
+
+fn escape(sign: char, out: &mut Vec<u8>) {
+    match sign {
+        '"' | '\\' => out.extend_from_slice(&[b'\\', sign as u8]),
+        '\u{8}' => out.extend_from_slice(b"\\b"),
+        '\u{c}' => out.extend_from_slice(b"\\f"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        '\0'..='\u{1f}' => out.extend_from_slice(format!("\\u{:04x}", sign as u32).as_bytes()),
+        _ => out.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}

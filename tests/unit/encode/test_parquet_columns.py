@@ -1,0 +1,79 @@
+"""How a column is written follows from a file's first rows; what it holds does not."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from streamsink.config.sink import Encoding
+from streamsink.encode.parquet import ParquetEncoder
+from streamsink.encode.parquet_columns import GROUP_ROWS_MIN, Chosen, choose
+
+ROWS = GROUP_ROWS_MIN
+DICE = random.Random(7)
+
+
+def table(**columns: object) -> pa.Table:
+    return pa.table(
+        {name: column if isinstance(column, pa.Array) else pa.array(column) for name, column in columns.items()}
+    )
+
+
+def encodings(data: bytes, group: int) -> dict[str, set[str]]:
+    about = pq.ParquetFile(pa.BufferReader(data)).metadata.row_group(group)
+    return {about.column(at).path_in_schema: set(about.column(at).encodings) for at in range(about.num_columns)}
+
+
+def test_columns_of_few_values_have_dictionaries_and_rising_ones_are_differences():
+    chosen = choose(
+        table(
+            few=[f"host-{row % 50}" for row in range(ROWS)],
+            many=[f"{DICE.getrandbits(128):x}" for _ in range(ROWS)],
+            rising=[row * 3 for row in range(ROWS)],
+            time=pa.array(range(ROWS), pa.timestamp("ms", tz="UTC")),
+            day=pa.array(range(ROWS), pa.date32()),
+            shuffled=[DICE.randrange(2**60) for _ in range(ROWS)],
+            double=[float(row) for row in range(ROWS)],
+            inside=[{"id": row, "kind": "a"} for row in range(ROWS)],
+            listed=[[row] for row in range(ROWS)],
+            seldom=[row if row % 10 == 0 else None for row in range(ROWS)],
+            nothing=pa.nulls(ROWS),
+            flag=[bool(row % 2) for row in range(ROWS)],
+        )
+    )
+    assert chosen.plain == {"many", "rising", "time", "day", "shuffled", "double", "inside.id"}
+    assert chosen.rising == {"rising", "time", "day", "inside.id"}
+
+
+def test_a_small_file_is_not_looked_at():
+    assert choose(table(rising=list(range(ROWS - 1)))) == Chosen()
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.int64(), pa.timestamp("us"), pa.date32()])
+def test_later_rows_may_be_anything(kind):
+    ends = {8: 2**7, 32: 2**31, 64: 2**63}[kind.bit_width]
+    first = pa.array([row % 128 if kind.bit_width == 8 else row for row in range(ROWS)], kind)
+    plain = pa.int32() if kind.bit_width == 32 else pa.int64()
+    wild = pa.array([-ends, None, ends - 1, 0, -ends, ends - 1, None], kind if kind.bit_width == 8 else plain)
+    groups = [pa.table({"a": first}), pa.table({"a": wild if wild.type == kind else wild.view(kind)})]
+    encoder = ParquetEncoder(groups[0].schema, Encoding())
+    for group in groups:
+        encoder.encode(group)
+    data = bytes(encoder.finish({}).data)
+    assert pq.read_table(pa.BufferReader(data)).equals(pa.concat_tables(groups))
+    if kind.bit_width > 8:
+        assert all("DELTA_BINARY_PACKED" in encodings(data, group)["a"] for group in (0, 1))
+
+
+def test_a_file_says_what_was_chosen_for_it():
+    rows = table(few=["x"] * ROWS, rising=list(range(ROWS)), many=np.random.default_rng(1).random(ROWS))
+    encoder = ParquetEncoder(rows.schema, Encoding())
+    encoder.encode(rows)
+    found = encodings(bytes(encoder.finish({}).data), 0)
+    assert "RLE_DICTIONARY" in found["few"] or "PLAIN_DICTIONARY" in found["few"]
+    assert "DELTA_BINARY_PACKED" in found["rising"]
+    assert not any("DICTIONARY" in name for name in found["many"] | found["rising"])
