@@ -19,8 +19,7 @@ demo: $(VENV)/runtime
 test: $(VENV)/development prerequisites native
 	@echo "building Storj's network for the tests, where it isn't yet: takes minutes"
 	$(BIN)/python -c 'from tests.servers.storj.network import network_program as build; build()'
-	$(BIN)/python -m pytest tests --ignore=tests/bench -m "not alone" -n $(JOBS) --dist loadfile $(PYTEST)
-	$(BIN)/python -m pytest tests --ignore=tests/bench -m alone $(PYTEST)
+	$(BIN)/python -m tests.run $(JOBS) $(PYTEST)
 
 # Storms from SEED on, one after another, for MINUTES; see tests/README.md.
 storm: $(VENV)/development prerequisites native
