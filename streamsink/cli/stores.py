@@ -46,7 +46,10 @@ def check(
     be had there.
     """
     options = parse_options(option)
-    report = check_store(lambda: open_store(url, options), size_bytes=size_mb * MEGABYTE, rounds=rounds)
+    with Console(stderr=True).status("opening the store") as shown:
+        report = check_store(
+            lambda: open_store(url, options), size_bytes=size_mb * MEGABYTE, rounds=rounds, stage=shown.update
+        )
     if json:
         print_json({**dataclasses.asdict(report), "exactly_once": report.exactly_once})
     else:

@@ -62,13 +62,20 @@ class Report:
         return self.create_conflicts and self.create_atomic and self.reads_ranges
 
 
-def check_store(open_another: Callable[[], Store], *, size_bytes: int, rounds: int | None) -> Report:
+def check_store(
+    open_another: Callable[[], Store],
+    *,
+    size_bytes: int,
+    rounds: int | None,
+    stage: Callable[[str], None] = lambda _: None,
+) -> Report:
     """Use a store, and report its abilities.
 
     Args:
         open_another: Opens it; each opening stands for another process.
         size_bytes: Of the object that throughput is measured with.
         rounds: How often writers race; None until two have won one name, or rounds or time are enough.
+        stage: Told the work that begins, in words.
 
     Raises:
         TransientError: The store is away.
@@ -85,9 +92,14 @@ def check_store(open_another: Callable[[], Store], *, size_bytes: int, rounds: i
         report = Report(store.url)
         folder = f"{FOLDER}/{uuid.uuid4().hex}"
         try:
+            stage("creating one name twice")
             _check_create(store, f"{folder}/once", report)
+            bound = "" if rounds else f", for {RACE_S_MAX:.0f} s at most"
+            stage(f"{WRITERS} writers race for one name{bound}")
             _check_race([open_one() for _ in range(WRITERS)], folder, report, rounds)
+            stage("reading it again")
             _check_reading(store, f"{folder}/größe a+b=c%20d", report)
+            stage(f"measuring with {size_bytes / 1e6:,.0f} MB")
             _measure(store, folder, report, size_bytes)
             report.protection = protection_of(store, f"{folder}/once")
             report.sends_checksums = store.sends_checksums if isinstance(store, ObjectStore) else None

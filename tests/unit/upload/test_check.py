@@ -65,3 +65,15 @@ def test_what_was_raced_for_is_removed():
     found = check.check_store(lambda: open_store(url, {}), size_bytes=1000, rounds=3)
     assert found.deletes
     assert list(open_store(url, {}).list("")) == []
+
+
+def test_each_piece_of_work_is_told_when_it_begins():
+    told = []
+    url = f"memory://{uuid.uuid4().hex}"
+    check.check_store(lambda: open_store(url, {}), size_bytes=2_000_000, rounds=3, stage=told.append)
+    assert told == [
+        "creating one name twice",
+        "8 writers race for one name",
+        "reading it again",
+        "measuring with 2 MB",
+    ]
