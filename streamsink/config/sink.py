@@ -336,6 +336,7 @@ class SinkConfig:
     upload_threads: int = 4
     upload_retry_timeout_ms: int = 600_000
     poll_records_max: int = 10_000
+    consumer_native: bool = False
 
     @property
     def revoke_timeout_ms(self) -> int:

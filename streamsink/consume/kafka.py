@@ -6,14 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streamsink.consume.assignments import FROM_THE_START, Assignment, Assignments
 from streamsink.consume.commit_requests import CommitRequests
 from streamsink.consume.failures import explain, failure_of
+from streamsink.consume.group_client import group_client
 from streamsink.consume.protocol import (
     Done,
     Failure,
@@ -23,10 +23,9 @@ from streamsink.consume.protocol import (
     RebalanceListener,
     Refusals,
 )
-from streamsink.consume.quiet import librdkafka_log
+from streamsink.consume.reading import Run
 from streamsink.consume.rebalance import Rebalances
 from streamsink.consume.settings import committed_timeout_s, consumer_settings, start_at_end
-from streamsink.consume.slices import group_messages, raw_slice
 from streamsink.consume.statistics import read_statistics
 from streamsink.consume.subscription import Subscription
 from streamsink.consume.trouble import Trouble
@@ -43,8 +42,6 @@ POLL_RECORDS_FIRST = 1000
 CLOSE_TIMEOUT_S = 10.0
 """How long to wait for the broker once everything is revoked."""
 
-_ERROR = Message.error
-
 log = logging.getLogger("streamsink.consume")
 
 
@@ -57,9 +54,10 @@ class KafkaSliceConsumer:
         topics_regex: A regular expression over topic names, or "".
         listener: Hears of partitions coming and going.
         poll_records_max: Records one poll gives at most.
+        native: Whether slices are made without Python's messages, by a client of our own over librdkafka.
 
     Raises:
-        TerminalError: librdkafka refuses the properties, or `topics_regex` can't be read.
+        TerminalError: The client refuses the properties or isn't there, or `topics_regex` can't be read.
     """
 
     def __init__(
@@ -70,6 +68,7 @@ class KafkaSliceConsumer:
         topics_regex: str = "",
         listener: RebalanceListener,
         poll_records_max: int = 10_000,
+        native: bool = False,
     ) -> None:
         settings, ignored = consumer_settings(properties)
         for key, why in ignored.items():
@@ -95,13 +94,8 @@ class KafkaSliceConsumer:
             "stats_cb": self._on_statistics,
             "on_commit": self._on_commit,
         }
-        config: dict[str, Any] = {**settings, **callbacks}
-        try:
-            self._consumer = Consumer(config, logger=librdkafka_log())
-        except KafkaException as error:
-            raise TerminalError(
-                f"the consumer can't be made: {error.args[0].str()}", hint="look at consumer.*"
-            ) from error
+        self._client = group_client(native=native)
+        self._consumer = self._client.make({**settings, **callbacks})
 
     def poll(self, *, timeout_s: float) -> tuple[list[RawSlice], list[PolledEnd]]:
         """See `SliceConsumer.poll`.
@@ -112,21 +106,18 @@ class KafkaSliceConsumer:
         self._requests.tell_overdue()
         self._keep_subscribed()
         try:
-            messages = self._consumer.consume(self._poll_records, timeout_s)
+            reading = self._client.read(self._consumer, self._poll_records, timeout_s)
         except KafkaException as error:
             raise explain(error.args[0], doing="polling") from error
         ends: list[PolledEnd] = []
-        records = messages
-        if any(map(_ERROR, messages)):
-            records = [message for message in messages if message.error() is None]
-            self._take_events([message for message in messages if message.error() is not None], ends)
-        if messages:
+        self._take_events(reading.events, ends)
+        if reading:
             self._trouble.passed()
-        found = [self._slice(partition, group) for partition, group in group_messages(records).items()]
+        found = [self._slice(run) for run in reading.runs]
         slices = [slice_ for slice_ in found if slice_ is not None]
         self._learn_size(slices)
         ends = [end for end in ends if self._is_end(end)]
-        if not messages:
+        if not reading:
             self._trouble.raise_what_lasts(self._consumer)
         return slices, ends
 
@@ -157,17 +148,11 @@ class KafkaSliceConsumer:
                 on_lost=self._rebalances.lost,
             )
 
-    def _slice(self, partition: TopicPartition, messages: list[Message]) -> RawSlice | None:
-        held = self._assignments.get(partition)
-        if held is None:
-            return None
-        first = messages[0].offset() or 0
-        if first < held.next_offset:
-            messages = [message for message in messages if (message.offset() or 0) >= held.next_offset]
-            if not messages:
-                return None
-        slice_ = raw_slice(partition, first if held.next_offset == FROM_THE_START else held.next_offset, messages)
-        held.moved(slice_.next_offset, at_end=False)
+    def _slice(self, run: Run) -> RawSlice | None:
+        held = self._assignments.get(run.topic_partition)
+        slice_ = None if held is None else run.slice_from(held.next_offset)
+        if held is not None and slice_ is not None:
+            held.moved(slice_.next_offset, at_end=False)
         return slice_
 
     def _is_end(self, end: PolledEnd) -> bool:
@@ -178,7 +163,7 @@ class KafkaSliceConsumer:
         held.moved(end.next_offset, at_end=True)
         return True
 
-    def _take_events(self, messages: list[Message], ends: list[PolledEnd]) -> None:
+    def _take_events(self, messages: Sequence[Message], ends: list[PolledEnd]) -> None:
         for message in messages:
             try:
                 self._event(message, ends)

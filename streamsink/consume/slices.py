@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import Message
+from confluent_kafka import Consumer, Message
 
+from streamsink.consume.assignments import FROM_THE_START
+from streamsink.consume.reading import Reading
 from streamsink.record import HEADERS_TYPE, RAW_SCHEMA, TIMESTAMP_TYPE, BadRecord, RawSlice, TopicPartition
 
 HEADER_STAGE = "HEADER_CONVERTER"
@@ -19,6 +22,44 @@ NO_TIMESTAMP = -1
 
 _TOPIC, _PARTITION, _OFFSET = Message.topic, Message.partition, Message.offset
 _KEY, _VALUE, _TIMESTAMP, _HEADERS = Message.key, Message.value, Message.timestamp, Message.headers
+_ERROR = Message.error
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRun:
+    """A run of confluent-kafka's messages; see `Run`."""
+
+    topic_partition: TopicPartition
+    messages: Sequence[Message]
+
+    def slice_from(self, position: int) -> RawSlice | None:
+        """See `Run.slice_from`."""
+        messages = self.messages
+        first = _OFFSET(messages[0]) or 0
+        if first < position:
+            messages = [message for message in messages if (message.offset() or 0) >= position]
+            if not messages:
+                return None
+        return raw_slice(self.topic_partition, first if position == FROM_THE_START else position, messages)
+
+
+def read_messages(consumer: Consumer, count: int, timeout_s: float) -> Reading:
+    """Read with confluent-kafka's client.
+
+    Args:
+        consumer: The client, whose callbacks run meanwhile.
+        count: How many messages to take at most.
+        timeout_s: How long to wait for the first one.
+
+    Raises:
+        KafkaException: The client can't read.
+    """
+    messages = consumer.consume(count, timeout_s)
+    records, events = messages, []
+    if any(map(_ERROR, messages)):
+        records = [message for message in messages if message.error() is None]
+        events = [message for message in messages if message.error() is not None]
+    return Reading([MessageRun(*run) for run in group_messages(records).items()], events)
 
 
 def group_messages(messages: Sequence[Message]) -> dict[TopicPartition, list[Message]]:
@@ -83,12 +124,33 @@ def _readable(
 
 def _unreadable(topic_partition: TopicPartition, message: Message) -> BadRecord:
     kind, time_ms = _TIMESTAMP(message)
-    return BadRecord(
-        topic_partition=topic_partition,
+    return unreadable(
+        topic_partition,
         offset=cast("int", _OFFSET(message)),
         timestamp_ms=time_ms if kind else None,
         key=_KEY(message),
         value=_VALUE(message),
+    )
+
+
+def unreadable(
+    topic_partition: TopicPartition, *, offset: int, timestamp_ms: int | None, key: bytes | None, value: bytes | None
+) -> BadRecord:
+    """Make a bad record of one whose headers can't be read.
+
+    Args:
+        topic_partition: Its partition.
+        offset: Its offset.
+        timestamp_ms: Its timestamp, None where the broker kept none.
+        key: Its key.
+        value: Its value.
+    """
+    return BadRecord(
+        topic_partition=topic_partition,
+        offset=offset,
+        timestamp_ms=timestamp_ms,
+        key=key,
+        value=value,
         headers=(),
         stage=HEADER_STAGE,
         error="a header's key is not UTF-8, so that no header of the record can be read",

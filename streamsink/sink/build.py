@@ -97,6 +97,7 @@ def _connect(config: SinkConfig, task_id: int, listener: RebalanceListener) -> K
         topics_regex=config.topics_regex,
         listener=listener,
         poll_records_max=config.poll_records_max,
+        native=config.consumer_native,
     )
 
 

@@ -15,7 +15,7 @@ from streamsink.config.reading.connector import parse_sink
 from streamsink.config.sink import ExactlyOnce, SinkConfig
 from streamsink.errors import ObjectMissingError, Problem, StreamsinkError, TerminalError, TransientError
 from streamsink.observe.snapshot import TaskSnapshot
-from streamsink.worker.child import Order, TaskEnd, TaskSpec
+from streamsink.worker.child import Order, RunTask, TaskEnd, TaskSpec
 from streamsink.worker.first_look import unreached
 from streamsink.worker.offsets import REACHING
 from streamsink.worker.process import TaskProcess
@@ -63,10 +63,13 @@ def check_reach(config: Mapping[str, str], worker: Mapping[str, str]) -> Reach:
         return Reach()
     processes: list[tuple[str, str, TaskProcess]] = []
     try:
-        for key, what, run in (
+        checks: list[tuple[str, str, RunTask]] = [
             (_store_key(config), "the store", reach_store),
             (_topics_key(config), "the brokers", reach_brokers),
-        ):
+        ]
+        if config.get("consumer.native", "").strip().lower() == "true":
+            checks.append(("consumer.native", "the native client", reach_native))
+        for key, what, run in checks:
             processes.append((key, what, TaskProcess(TaskSpec("validate", 0, dict(config), dict(worker), run))))
         ends = [(key, what, end_of_check(process, deadline)) for key, what, process in processes]
     except (OSError, EOFError):
@@ -164,6 +167,17 @@ def reach_brokers(spec: TaskSpec, _stop: threading.Event, _report: Callable[[Tas
     missing = [topic for topic in config.topics if topic not in topics]
     if missing:
         raise TransientError(f"there is no topic {', '.join(missing)}", hint="make it, or correct topics")
+
+
+def reach_native(_spec: TaskSpec, _stop: threading.Event, _report: Callable[[TaskSnapshot], None]) -> None:
+    """Open the libraries that `consumer.native` takes.
+
+    Raises:
+        TerminalError: One is missing, or can't be used.
+    """
+    from streamsink.consume.native.library import open_libraries  # noqa: PLC0415 (heavy)
+
+    open_libraries()
 
 
 def end_of_check(process: TaskProcess, deadline: float) -> tuple[TaskEnd, str]:

@@ -48,11 +48,13 @@ class KafkaGroups:
     Args:
         broker: Reached through a proxy.
         protocol: Kafka's `group.protocol`.
+        native: Whether members read without Python's messages.
     """
 
-    def __init__(self, broker: FarBroker, protocol: str) -> None:
+    def __init__(self, broker: FarBroker, protocol: str, *, native: bool = False) -> None:
         self._kafka, self._proxy = broker.kafka, broker.proxy
         self.protocol = protocol
+        self._native = native
         self._members: list[Member] = []
 
     def create_topic(self, topic: str, partitions: int) -> None:
@@ -70,7 +72,7 @@ class KafkaGroups:
         """A new member of a group, which ends with the test."""
         session = {"session_timeout_ms": str(int(SESSION_S * 1000)), "heartbeat_interval_ms": "500"}
         named = {"group_protocol": self.protocol, **session, **properties}
-        member = Member(self._kafka.bootstrap, group, [topic], **named)
+        member = Member(self._kafka.bootstrap, group, [topic], native=self._native, **named)
         self._members.append(member)
         return member
 
@@ -275,7 +277,8 @@ class SnapshotSources:
             member.consumer.close()
 
 
-GROUPS = ("simulated", "classic", "consumer")
+ON_BROKERS = ("classic", "consumer", "native classic", "native consumer")
+GROUPS = ("simulated", *ON_BROKERS)
 """Those that have a group. A clause about one holds for these alone: a snapshot's records neither grow nor move to
 another member, and where its commits are asked for, the machine looks for what is stored."""
 
@@ -283,5 +286,7 @@ BACKENDS: dict[str, Callable[[Callable[[], FarBroker]], KafkaGroups | SimGroups 
     "simulated": lambda _: SimGroups(),
     "classic": lambda broker: KafkaGroups(broker(), "classic"),
     "consumer": lambda broker: KafkaGroups(broker(), "consumer"),
+    "native classic": lambda broker: KafkaGroups(broker(), "classic", native=True),
+    "native consumer": lambda broker: KafkaGroups(broker(), "consumer", native=True),
     "snapshot": lambda _: SnapshotSources(),
 }

@@ -7,7 +7,7 @@ import pytest
 from streamsink.consume.protocol import CommittedOffset, Failure
 from streamsink.errors import TerminalError, TransientError
 from streamsink.record import TopicPartition
-from tests.contract.slice_consumers import BACKENDS, GROUPS, SESSION_S, FarBroker
+from tests.contract.slice_consumers import BACKENDS, GROUPS, ON_BROKERS, SESSION_S, FarBroker
 
 of_groups = pytest.mark.parametrize("groups", GROUPS, indirect=True)
 
@@ -278,7 +278,7 @@ def test_where_no_answer_comes_the_outcome_is_unknown_and_the_late_answer_is_nob
     assert (len(first), second) == (1, [{}])
 
 
-@pytest.mark.parametrize("groups", ["classic", "consumer"], indirect=True)
+@pytest.mark.parametrize("groups", ON_BROKERS, indirect=True)
 def test_a_commit_that_the_brokers_can_not_take_is_rejected(reader, at):
     answers = []
     reader.consumer.commit({at: CommittedOffset(5, "x" * 5_000)}, done=lambda _, refused: answers.append(refused))

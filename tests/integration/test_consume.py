@@ -11,13 +11,19 @@ from tests.servers.listeners import Member
 from tests.servers.topics import fill_awkwardly, read_topic
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "native"])
+def native(request):
+    """Whether members read natively."""
+    return request.param
+
+
 @pytest.fixture
-def member(kafka, request):
+def member(kafka, native):
     """Members of groups, closed with the test."""
     members = []
 
     def join(group, *topics, bootstrap=kafka.bootstrap, **properties):
-        members.append(Member(bootstrap, group, topics, **properties))
+        members.append(Member(bootstrap, group, topics, native=native, **properties))
         return members[-1]
 
     yield join
@@ -232,6 +238,6 @@ def test_wrong_credentials_are_an_error_at_once(kafka, member, unique):
     assert "wrong" not in str(raised.value).split("right")[0]
 
 
-def test_unusable_properties_are_an_error_that_names_them(kafka, unique):
+def test_unusable_properties_are_an_error_that_names_them(kafka, unique, native):
     with pytest.raises(TerminalError, match="fetch.min.bytes"):
-        Member(kafka.bootstrap, unique, [unique], fetch_min_bytes="many")
+        Member(kafka.bootstrap, unique, [unique], native=native, fetch_min_bytes="many")

@@ -17,10 +17,18 @@ def at_end(kafka, group, topic):
 
 
 @pytest.mark.parametrize(
-    ("format_class", "count"), [("parquet", 200_000), ("avro", 20_000), ("jsonl", 20_000), ("raw", 20_000)]
+    ("format_class", "count", "native"),
+    [
+        ("parquet", 200_000, "false"),
+        ("parquet", 200_000, "true"),
+        ("avro", 20_000, "true"),
+        ("avro", 20_000, "false"),
+        ("jsonl", 20_000, "false"),
+        ("raw", 20_000, "false"),
+    ],
 )
 def test_awkward_records_come_back_exactly_and_the_group_stands_at_the_end(
-    kafka, worker, unique, tmp_path, format_class, count
+    kafka, worker, unique, tmp_path, format_class, count, native
 ):
     kafka.create_topic(unique, 4)
     fill_awkwardly(kafka, unique, count, partitions=4)
@@ -34,6 +42,7 @@ def test_awkward_records_come_back_exactly_and_the_group_stands_at_the_end(
             "flush.size": "7000",
             "rotate.age.ms": "1000",
             "exactly.once": "required",
+            "consumer.native": native,
         },
     )
     worker.start()

@@ -84,7 +84,14 @@ class Member(Listener):
     """A member of a group on a real broker."""
 
     def __init__(
-        self, bootstrap: str, group: str, topics: Iterable[str] = (), *, regex: str = "", **properties
+        self,
+        bootstrap: str,
+        group: str,
+        topics: Iterable[str] = (),
+        *,
+        regex: str = "",
+        native: bool = False,
+        **properties,
     ) -> None:
         settings = {
             "bootstrap.servers": bootstrap,
@@ -94,6 +101,11 @@ class Member(Listener):
         }
         super().__init__(
             lambda listener: KafkaSliceConsumer(
-                settings, topics=list(topics), topics_regex=regex, listener=listener, poll_records_max=1000
+                settings,
+                topics=list(topics),
+                topics_regex=regex,
+                listener=listener,
+                poll_records_max=1000,
+                native=native,
             )
         )

@@ -181,5 +181,14 @@ LIMIT_KEYS = grouped(
             Importance.LOW,
             check.between(1, 1_000_000),
         ),
+        ConfigKey(
+            "consumer.native",
+            KeyType.BOOLEAN,
+            "false",
+            "Whether records become columns without a Python object each, which takes a third of the CPU for reading. "
+            "Needs the native library and confluent-kafka's wheel, with its librdkafka, on Linux or macOS. Records, "
+            "names and commits are the same either way.",
+            Importance.LOW,
+        ),
     ],
 )

@@ -246,6 +246,7 @@ def _read(values: Values, kind: ConnectorClass, worker: Mapping[str, str]) -> Si
         upload_threads=values.whole("upload.threads"),
         upload_retry_timeout_ms=values.whole("upload.retry.timeout.ms"),
         poll_records_max=values.whole("poll.records.max"),
+        consumer_native=values.flag("consumer.native"),
     )
 
 

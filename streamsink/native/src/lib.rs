@@ -1,18 +1,22 @@
-//! Reads JSON records into Arrow columns. A row that it is not sure of is named, and null in all columns.
+//! Reads JSON records, and messages of librdkafka's, into Arrow columns.
 //!
-//! Only this file and `arrow.rs` hold unsafe code: they meet Python at C's border. Everything else is checked.
+//! Only this file, `arrow.rs` and `kafka.rs` hold unsafe code: they meet Python and librdkafka at C's border. Everything
+//! else is checked.
 
 mod arrow;
 mod bits;
 mod column;
 mod cursor;
+mod kafka;
 mod place;
 mod reader;
+mod records;
 mod text;
 
 use arrow::ArrowArray;
+use kafka::{Batch, Functions, Told};
 use reader::Reader;
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_void};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::slice::from_raw_parts;
@@ -20,7 +24,7 @@ use std::slice::from_raw_parts;
 /// What callers and this library must agree on: names, arguments and the form of descriptions.
 #[no_mangle]
 pub extern "C" fn streamsink_native_version() -> c_int {
-    3
+    4
 }
 
 /// A reader of the columns that a description names; null where it is none.
@@ -81,4 +85,58 @@ pub unsafe extern "C" fn streamsink_json_read(
         }
         _ => 1,
     }
+}
+
+/// Takes up to so many messages from a queue of librdkafka's; null where that fails. Its callbacks run meanwhile.
+///
+/// # Safety
+/// `functions` must point to librdkafka's functions, `queue` must be a queue of that library, and `told` hold nothing.
+#[no_mangle]
+pub unsafe extern "C" fn streamsink_kafka_read(
+    functions: *const Functions,
+    queue: *mut c_void,
+    timeout_ms: c_int,
+    most: usize,
+    told: *mut Told,
+) -> *mut Batch {
+    match catch_unwind(AssertUnwindSafe(|| {
+        Batch::read(&*functions, queue, timeout_ms, most)
+    })) {
+        Ok(Some(batch)) => {
+            let batch = Box::new(batch);
+            ptr::write(told, batch.tell());
+            Box::into_raw(batch)
+        }
+        _ => ptr::null_mut(),
+    }
+}
+
+/// Hands over the records of a run, or those of it that can't be read. Anything but 0: there is no such run.
+///
+/// # Safety
+/// `batch` must come from `streamsink_kafka_read`, and `out` must point to an array that holds nothing.
+#[no_mangle]
+pub unsafe extern "C" fn streamsink_kafka_run(
+    batch: *mut Batch,
+    run: usize,
+    unreadable: c_int,
+    out: *mut ArrowArray,
+) -> c_int {
+    let batch = &mut *batch;
+    match catch_unwind(AssertUnwindSafe(|| batch.hand_over(run, unreadable != 0))) {
+        Ok(Some(array)) => {
+            ptr::write(out, array);
+            0
+        }
+        _ => 1,
+    }
+}
+
+/// Frees a batch; arrays that were handed over stay.
+///
+/// # Safety
+/// `batch` must come from `streamsink_kafka_read`, and not be used afterwards.
+#[no_mangle]
+pub unsafe extern "C" fn streamsink_kafka_free(batch: *mut Batch) {
+    drop(Box::from_raw(batch));
 }

@@ -30,6 +30,7 @@ def main() -> int:
             records_a_second=told.records_a_second,
             grouping=told.grouping,
             store=told.store,
+            native=told.native,
         )
         report = _one(plan, folder / f"seed-{seed}")
         if report is None:
@@ -65,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--protocol", type=Protocol, default=Protocol.CLASSIC, choices=list(Protocol))
     parser.add_argument("--grouping", type=Grouping, choices=list(Grouping))
     parser.add_argument("--store", type=StoreKind, choices=list(StoreKind))
+    parser.add_argument("--native", action="store_true", help="sinks read with consumer.native=true")
     parser.add_argument("--seconds", type=float, default=240, help="of faults, in each storm")
     parser.add_argument("--records-a-second", type=int, default=3000)
     parser.add_argument("--log", type=Path, help="a file that gets a line of JSON for each storm")

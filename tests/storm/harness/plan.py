@@ -100,6 +100,7 @@ class Plan:
     made_anew: bool
     targets: dict[str, tuple[Fault, ...]]
     workers: int = WORKERS
+    native: bool = False
 
 
 def draw_plan(
@@ -110,6 +111,7 @@ def draw_plan(
     records_a_second: int = 3000,
     grouping: Grouping | None = None,
     store: StoreKind | None = None,
+    native: bool = False,
 ) -> Plan:
     """The storm of a seed; what is given is not drawn.
 
@@ -120,6 +122,7 @@ def draw_plan(
         records_a_second: Produced to all topics together.
         grouping: How workers share the sinks.
         store: Where objects go.
+        native: Whether the sinks read natively.
     """
     dice = random.Random(seed)
     drawn_grouping = dice.choice([Grouping.STANDALONE, Grouping.STANDALONE, Grouping.DISTRIBUTED])
@@ -144,6 +147,7 @@ def draw_plan(
         overtaken=dice.random() < 0.4,
         made_anew=dice.random() < 0.4,
         targets=targets,
+        native=native,
     )
 
 

@@ -72,7 +72,8 @@ class Report:
     def line(self) -> str:
         """One row for a person."""
         plan = self.plan
-        who = f"seed {plan.seed} {plan.protocol} {plan.grouping} {plan.store}"
+        native = " native" if plan.native else ""
+        who = f"seed {plan.seed} {plan.protocol} {plan.grouping} {plan.store}{native}"
         return f"{who}: " + ", ".join(f"{value:,} {name}" for name, value in self.sums().items())
 
     def details(self) -> str:
@@ -93,6 +94,7 @@ class Report:
             "grouping": plan.grouping,
             "store_kind": plan.store,
             "static_members": plan.static_members,
+            "native": plan.native,
             "overtaken": plan.overtaken,
             "made_anew": plan.made_anew,
             "seconds": plan.seconds,

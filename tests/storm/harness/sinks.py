@@ -93,6 +93,7 @@ def connector(sink: Sink, plan: Plan, *, url: str, options: Mapping[str, str], w
         "exactly.once": "required",
         "drain.timeout.ms": "8000",
         "consumer.override.reconnect.backoff.max.ms": "1000",
+        "consumer.native": str(plan.native).lower(),
         **sink.config,
     }
     if plan.protocol is Protocol.CONSUMER:

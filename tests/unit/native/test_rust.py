@@ -9,7 +9,7 @@ from pathlib import Path
 from streamsink.tooling.native import SOURCE
 
 
-def test_records_of_all_sorts_go_through_the_border_without_a_panic():
+def test_records_and_messages_of_all_sorts_go_through_the_border_without_a_panic():
     target = Path.home() / ".cache" / "streamsink" / "native" / "tests"
     tested = subprocess.run(
         ["cargo", "test", "--locked", "--offline"],
@@ -21,4 +21,5 @@ def test_records_of_all_sorts_go_through_the_border_without_a_panic():
         check=False,
     )
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "2 passed" in tested.stdout
+    assert "2 passed" in tested.stdout, "border.rs"
+    assert "3 passed" in tested.stdout, "kafka.rs"
