@@ -1,8 +1,10 @@
 """`make bench`: what one core archives, beside what the same machine consumes with nothing behind it.
 
 Prints one row a case: records per CPU-second of the whole worker (all its processes, librdkafka's threads included),
-wall-clock rate, peak memory of the task's process, and the ratio to the raw `consume()` rate of the same run. With
-`simulate` as its argument it runs a million simulated steps instead, with `replay` it replays (`replay.py`),
+wall-clock rate, peak memory of the task's process, and ratios to two rates of `consume()` in the same run: where it
+reads the fields of messages, and where it reads none, which stands beside the worker with its start.
+With `native` as its argument it runs cases with `consumer.native` and without alone, with `simulate` a million
+simulated steps instead, with `replay` it replays (`replay.py`),
 with `avro` it archives values of a Schema Registry (`avro.py`), with `messy` JSON of changing types (`messy.py`),
 with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic against its archive (`audit.py`),
 with `decode` it measures the JSON decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`),
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -33,6 +36,11 @@ CASES = {
     "JSON to Parquet zstd, columns": {"value.converter": "json", "archive.value": "columns"},
     "raw to Parquet zstd": {"value.converter": "bytes", "archive.value": "raw"},
     "raw to Avro zstandard": {"value.converter": "bytes", "format.class": "avro", "avro.codec": "zstandard"},
+}
+NATIVE_CASES = {
+    f"{case}{how}": {**CASES[case], "consumer.native": native}
+    for case in ("JSON to Parquet zstd, columns", "raw to Parquet zstd")
+    for how, native in (("", "false"), (", native", "true"))
 }
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -69,17 +77,18 @@ def fill(kafka: KafkaServer, topic: str, records: list[bytes]) -> float:
     return sum(map(len, records)) / len(records)
 
 
-def consume_only(kafka: KafkaServer, topic: str) -> float:
-    """Records per CPU-second of `consume()` with key, value, timestamp and offset read, and nothing else."""
+def consume_only(kafka: KafkaServer, topic: str, *, fields: bool = True) -> float:
+    """Records per CPU-second of `consume()`, and nothing else: fields are read, or none is."""
     settings, _ = consumer_settings({"bootstrap.servers": kafka.bootstrap, "group.id": f"raw-{time.time()}"})
     consumer = Consumer({**settings, "auto.offset.reset": "earliest", "enable.partition.eof": "false"})
     consumer.subscribe([topic])
     count, first, began = 0, 0, 0.0
     while count < RECORDS:
         messages = consumer.consume(20_000, 1.0)
-        fields = [(m.key(), m.value(), m.timestamp(), m.offset()) for m in messages]
-        count += len(fields)
-        if fields and not first:
+        if fields:
+            _ = [(m.key(), m.value(), m.timestamp(), m.offset()) for m in messages]
+        count += len(messages)
+        if messages and not first:
             first, began = count, time.process_time()
     rate = (count - first) / (time.process_time() - began)
     consumer.close()
@@ -107,8 +116,9 @@ def cpu_seconds(group: int) -> tuple[float, int]:
 
 def archive(
     kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path
-) -> tuple[float, float, int]:
-    """Records per CPU-second and per second once the first are read, and the peak memory of a process."""
+) -> tuple[float, float, int, float]:
+    """Records per CPU-second and per second once the first are read, the peak memory of a process, and records per
+    CPU-second with the worker's start."""
     worker = WorkerServer(folder, kafka.bootstrap)
     worker.connector(
         name, {"topics": topic, "archive.url": (folder / "archive").as_uri(), "rotate.age.ms": "2000", **config}
@@ -131,30 +141,69 @@ def archive(
     cpu, peak = cpu_seconds(worker._process.pid)
     assert worker.terminate() == 0
     (first, cpu_first, at_first), (last, _, at_last) = points[0], points[-1]
-    return (last - first) / (cpu - cpu_first), (last - first) / (at_last - at_first), peak
+    return (last - first) / (cpu - cpu_first), (last - first) / (at_last - at_first), peak, last / cpu
 
 
-def _one_run(kafka: KafkaServer, folder: Path) -> dict[str, tuple[float, float, float, int]]:
-    """By case: records per CPU-second, the ratio to `consume()` in this run, records per second, the task's peak."""
-    raw = consume_only(kafka, "logs")
-    found = {"consume() alone": (raw, 1.0, 0.0, 0)}
-    for number, (case, config) in enumerate(CASES.items()):
+@dataclass(frozen=True)
+class Figures:
+    """What one case came to in one run: rates per CPU-second but for `wall`, and ratios to `consume()`.
+
+    `ratio` is to one that reads fields, `bare_ratio` that of the worker with its start to one that reads none.
+    """
+
+    rate: float
+    ratio: float
+    bare_ratio: float
+    wall: float
+    peak: int
+
+
+def _one_run(kafka: KafkaServer, folder: Path, cases: dict[str, dict[str, str]]) -> dict[str, Figures]:
+    """By case, with those of `consume()` alone first."""
+    read, bare = consume_only(kafka, "logs"), consume_only(kafka, "logs", fields=False)
+    found = {
+        "consume() reading fields": Figures(read, 1.0, read / bare, 0.0, 0),
+        "consume() reading none": Figures(bare, bare / read, 1.0, 0.0, 0),
+    }
+    for number, (case, config) in enumerate(cases.items()):
         name = f"bench-{folder.name}-{number}"
-        rate, wall, peak = archive(kafka, "logs", name, config, folder / str(number))
-        found[case] = (rate, rate / raw, wall, peak)
-        print(f"{folder.name}: {case}, {rate / raw:.2f} of consume()'s {raw:,.0f}", flush=True)
+        rate, wall, peak, with_start = archive(kafka, "logs", name, config, folder / str(number))
+        found[case] = Figures(rate, rate / read, with_start / bare, wall, peak)
+        print(
+            f"{folder.name}: {case}, {rate:,.0f} records per CPU-second, {rate / read:.2f} of consume()'s {read:,.0f}; "
+            f"with its start {with_start:,.0f}, {with_start / bare:.2f} of {bare:,.0f} without fields",
+            flush=True,
+        )
     return found
 
 
-def _print_medians(runs: list[dict[str, tuple[float, float, float, int]]]) -> None:
+def _print_medians(runs: list[dict[str, Figures]]) -> None:
     for case in runs[0]:
-        rate, ratio, wall, peak = (median(column) for column in zip(*(run[case] for run in runs), strict=True))
-        least, most = min(run[case][1] for run in runs), max(run[case][1] for run in runs)
+        figures = [run[case] for run in runs]
+        ratios, bares = [each.ratio for each in figures], [each.bare_ratio for each in figures]
         print(
-            f"{case:32} {ratio:.2f} of consume() ({least:.2f} - {most:.2f}), {rate:>9,.0f} records per CPU-second, "
-            f"{wall:,.0f}/s by the clock, task peak {peak / 1e6:.0f} MB",
+            f"{case:38} {median(ratios):.2f} of consume() ({min(ratios):.2f} - {max(ratios):.2f}), with its start "
+            f"{median(bares):.2f} of consume() without fields ({min(bares):.2f} - {max(bares):.2f}), "
+            f"{median(each.rate for each in figures):>9,.0f} records per CPU-second, "
+            f"{median(each.wall for each in figures):,.0f}/s by the clock, "
+            f"task peak {median(each.peak for each in figures) / 1e6:.0f} MB",
             flush=True,
         )
+
+
+def _archive_cases(cases: dict[str, dict[str, str]]) -> int:
+    with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
+        folder = Path(text)
+        kafka = KafkaServer(folder / "kafka")
+        kafka.start()
+        try:
+            kafka.create_topic("logs", PARTITIONS)
+            size = fill(kafka, "logs", log_records(20_000))
+            print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core, medians of {RUNS} runs", flush=True)
+            _print_medians([_one_run(kafka, folder / f"run-{run}", cases) for run in range(RUNS)])
+        finally:
+            kafka.stop()
+    return 0
 
 
 def _metric(worker: WorkerServer, name: str) -> list[str]:
@@ -177,20 +226,11 @@ def main() -> int:
         "audit": lambda: audit.main(RECORDS),
         "spark": spark.main,
         "first-record": first_record.main,
+        "native": lambda: _archive_cases(NATIVE_CASES),
     }
     if sys.argv[1:]:
         return others[sys.argv[1]]()
-    with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
-        folder = Path(text)
-        kafka = KafkaServer(folder / "kafka")
-        kafka.start()
-        try:
-            kafka.create_topic("logs", PARTITIONS)
-            size = fill(kafka, "logs", log_records(20_000))
-            print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core, medians of {RUNS} runs")
-            _print_medians([_one_run(kafka, folder / f"run-{run}") for run in range(RUNS)])
-        finally:
-            kafka.stop()
+    _archive_cases(CASES)
     return replay.main(log_records(20_000), RECORDS)
 
 

@@ -33,7 +33,7 @@ CASES = {
     "Avro to Parquet zstd, both": {"format.class": "parquet", "archive.value": "both"},
 }
 
-Archive = Callable[[KafkaServer, str, str, dict[str, str], Path], tuple[float, float, int]]
+Archive = Callable[[KafkaServer, str, str, dict[str, str], Path], tuple[float, float, int, float]]
 
 
 def main(lines: list[bytes], count: int, archive: Archive, consume_only: Callable[[KafkaServer, str], float]) -> int:
@@ -53,7 +53,7 @@ def main(lines: list[bytes], count: int, archive: Archive, consume_only: Callabl
             print(f"{'consume() alone':34} {raw:>12,.0f} records per CPU-second")
             settings = {"value.converter": "avro", "value.converter.schema.registry.url": registry.url}
             for number, (case, config) in enumerate(CASES.items()):
-                rate, wall, peak = archive(
+                rate, wall, peak, _ = archive(
                     kafka, "lines", f"bench-{number}", settings | config, folder / f"case-{number}"
                 )
                 print(

@@ -23,7 +23,7 @@ from tests.servers.kafka import KafkaServer
 
 ROUNDS = 7
 CONFIG = {"value.converter": "json", "archive.value": "columns"}
-Archive = Callable[[KafkaServer, str, str, dict[str, str], Path], tuple[float, float, int]]
+Archive = Callable[[KafkaServer, str, str, dict[str, str], Path], tuple[float, float, int, float]]
 Fill = Callable[[KafkaServer, str, list[bytes]], float]
 
 
@@ -73,7 +73,7 @@ def main(records: list[bytes], fill: Fill, archive: Archive) -> int:
             for name, values in workloads.items():
                 kafka.create_topic(name, 4)
                 fill(kafka, name, values)
-                rate, wall, peak = archive(kafka, name, f"bench-{name}", CONFIG, Path(text) / name)
+                rate, wall, peak, _ = archive(kafka, name, f"bench-{name}", CONFIG, Path(text) / name)
                 first = first or rate
                 print(
                     f"{f'{name} JSON to Parquet zstd':32} {rate:>12,.0f} records per CPU-second ({rate / first:.2f} of "

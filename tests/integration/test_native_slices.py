@@ -144,13 +144,12 @@ def threads():
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-def test_a_client_that_nobody_closes_ends_when_it_is_collected(kafka, unique):
+def test_a_consumer_that_nobody_closes_ends_its_client_when_it_is_collected(kafka, unique):
     kafka.create_topic(unique)
+    gc.collect()
     before = threads()
-    reader = consumer(kafka, unique)
-    reader.subscribe([unique])
-    while not reader.read(10, 0.1).events:
-        pass
+    reader = Member(kafka.bootstrap, unique, [unique], native=True)
+    reader.poll_until(lambda: reader.ends)
     assert threads() > before
     del reader
     gc.collect()

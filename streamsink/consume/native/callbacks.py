@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -25,22 +25,17 @@ class Callbacks:
 
     Must live as long as librdkafka's client does, which calls into it.
 
+    Whom it tells, the client knows, and this knows the client weakly: so a client that nobody closed can be collected.
+
     Args:
         library: librdkafka.
-        config: Has `error_cb`, `stats_cb` and `on_commit`, as confluent-kafka takes them.
         logger: Gets librdkafka's log.
     """
 
-    def __init__(self, library: c.Library, config: Mapping[str, Any], logger: logging.Logger) -> None:
+    def __init__(self, library: c.Library, logger: logging.Logger) -> None:
         self._library = library
-        self._on_error: Callable[[KafkaError], None] = config["error_cb"]
-        self._on_statistics: Callable[[str], None] = config["stats_cb"]
-        self._on_commit = config["on_commit"]
         self._logger = logger
-        self.consumer: Callable[[], NativeConsumer | None] = lambda: None
-        """The client, not kept alive by this."""
-        self.listeners: Mapping[str, Any] = {}
-        """`on_assign`, `on_revoke` and `on_lost` of the subscription."""
+        self._consumer: Callable[[], NativeConsumer | None] = lambda: None
         self.changed = False
         """Whether the assignment was changed since the last rebalance began."""
         self.failed: BaseException | None = None
@@ -54,8 +49,8 @@ class Callbacks:
         }
 
     def listen(self, consumer: NativeConsumer) -> None:
-        """Name the client that rebalance callbacks are given."""
-        self.consumer = weakref.ref(consumer)
+        """Tell the listeners of a client from here on."""
+        self._consumer = weakref.ref(consumer)
 
     def register(self, conf: int) -> None:
         """Let librdkafka call these.
@@ -82,14 +77,17 @@ class Callbacks:
 
         return guarded
 
+    def _tell(self, name: str, *told: object) -> None:
+        consumer = self._consumer()
+        listener = None if consumer is None else consumer.listeners.get(name)
+        if listener is not None:
+            listener(*told)
+
     def _rebalance(self, client: int, code: int, told: Any, _opaque: object) -> None:
         self.changed = False
         assigned = code == KafkaError._ASSIGN_PARTITIONS  # noqa: SLF001 - librdkafka's own codes have an underscore
         try:
-            heard = self._heard(client, assigned=assigned)
-            listener, consumer = self.listeners.get(heard), self.consumer()
-            if listener is not None and consumer is not None:
-                listener(consumer, told_partitions(self._library, told))
+            self._tell(self._heard(client, assigned=assigned), self._consumer(), told_partitions(self._library, told))
         finally:
             if not self.changed:
                 self._follow(client, told, assigned=assigned)
@@ -108,17 +106,17 @@ class Callbacks:
 
     def _commit(self, _client: int, code: int, told: Any, _opaque: object) -> None:
         error = error_of(self._library, code) if code else None
-        self._on_commit(error, told_partitions(self._library, told))
+        self._tell("on_commit", error, told_partitions(self._library, told))
 
     def _error(self, client: int, code: int, reason: bytes, _opaque: object) -> None:
         if code == KafkaError._FATAL:  # noqa: SLF001
             text = ctypes.create_string_buffer(c.TEXT_BYTES)
             cause = self._library.fatal_error(client, text, c.TEXT_BYTES)
             raise KafkaException(KafkaError(cause, text.value.decode(errors="replace"), fatal=True))
-        self._on_error(error_of(self._library, code, (reason or b"").decode(errors="replace")))
+        self._tell("error_cb", error_of(self._library, code, (reason or b"").decode(errors="replace")))
 
     def _statistics(self, _client: int, text: int, size: int, _opaque: object) -> None:
-        self._on_statistics(ctypes.string_at(text, size).decode())
+        self._tell("stats_cb", ctypes.string_at(text, size).decode())
 
     def _log(self, client: int, level: int, facility: bytes, text: bytes) -> None:
         said = [part.decode(errors="replace") for part in (facility, self._library.name(client), text)]

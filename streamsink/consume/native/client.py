@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,9 @@ class NativeConsumer:
     def __init__(self, config: Mapping[str, Any], *, logger: logging.Logger) -> None:
         self._library, native = c.open_libraries()
         self._reader = BatchReader(self._library, native)
-        self._callbacks = Callbacks(self._library, config, logger)
+        self.listeners: dict[str, Callable[..., None]] = {name: config[name] for name in CALLBACKS if name in config}
+        """Who hears what: `CALLBACKS`, and those of the subscription."""
+        self._callbacks = Callbacks(self._library, logger)
         self._callbacks.listen(self)
         self._handle: int | None = self._new(config)
         self._library.set_log_queue(self._handle, None)
@@ -110,7 +112,7 @@ class NativeConsumer:
             self._library.message_destroy(message)
         self._callbacks.raise_kept()
 
-    def subscribe(self, topics: list[str], **listeners: Any) -> None:
+    def subscribe(self, topics: list[str], **listeners: Callable[..., None]) -> None:
         """Join the group for these topics.
 
         Args:
@@ -122,7 +124,7 @@ class NativeConsumer:
         """
         with self._list(TopicPartition(topic) for topic in topics) as wanted:
             self._check(self._library.subscribe(self._open(), wanted), "Failed to set subscription")
-        self._callbacks.listeners = listeners
+        self.listeners.update(listeners)
 
     def unsubscribe(self) -> None:
         """Leave the group, with the next polls.
