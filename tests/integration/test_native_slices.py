@@ -1,5 +1,6 @@
 """`consumer.native=true`: the same slices as without it, and a client that ends in good order."""
 
+import ctypes
 import gc
 import logging
 import os
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from confluent_kafka import TopicPartition as KafkaPartition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamsink.consume.native.client import NativeConsumer
+from streamsink.consume.native.partitions import partition_list
+from streamsink.consume.protocol import CommittedOffset
 from streamsink.record import RAW_SCHEMA, TopicPartition
 from tests.servers.listeners import Member
 from tests.servers.raw_headers import produce_raw
@@ -116,6 +120,30 @@ def test_records_whose_header_names_are_no_text_are_put_aside_whole(kafka, uniqu
     assert members[1].rows(at)[1]["headers"][1] == {"key": "a", "value": b"cut"}
 
 
+def committed_bytes(kafka, group, at):
+    """A commit's metadata as the broker keeps it."""
+    reader = consumer(kafka, group)
+    library = reader._library
+    with partition_list(library, [KafkaPartition(at.topic, at.partition)]) as asked:
+        assert library.committed(reader._handle, asked, 10_000) == 0
+        told = asked.contents.elems[0]
+        found = ctypes.string_at(told.metadata, told.metadata_size) if told.metadata else b""
+    reader.close()
+    return found
+
+
+@pytest.mark.parametrize("metadata", ['{"v":1,"ahead":{"dt=ü":9}}', "x", ""])
+def test_commits_are_the_same_bytes_whichever_client_sends_them(kafka, unique, metadata):
+    kafka.create_topic(unique)
+    at = TopicPartition(unique, 0)
+    for member in both(kafka, unique):
+        member.poll_until(lambda member=member: member.ends)
+        member.commit({at: CommittedOffset(0, metadata)})
+        member.consumer.close()
+    kept = {committed_bytes(kafka, f"{unique}-{native}", at) for native in (False, True)}
+    assert len(kept) == 1, kept
+
+
 def consumer(kafka, group, **callbacks):
     config = {
         "bootstrap.servers": kafka.bootstrap,
@@ -149,7 +177,8 @@ def test_a_consumer_that_nobody_closes_ends_its_client_when_it_is_collected(kafk
     gc.collect()
     before = threads()
     reader = Member(kafka.bootstrap, unique, [unique], native=True)
-    reader.poll_until(lambda: reader.ends)
+    while not reader.ends:
+        reader.poll()
     assert threads() > before
     del reader
     gc.collect()

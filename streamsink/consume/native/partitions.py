@@ -37,8 +37,9 @@ def partition_list(library: Library, partitions: Iterable[TopicPartition]) -> It
         for at in held:
             added = library.topic_partition_list_add(made, at.topic.encode(), at.partition).contents
             added.offset = at.offset
-            metadata = (at.metadata or "").encode()
-            if metadata:
+            if at.metadata is not None:
+                # confluent-kafka commits the final NUL as well, and reads on until it meets one.
+                metadata = at.metadata.encode() + b"\0"
                 # The list frees it with librdkafka's own allocator.
                 added.metadata = library.mem_malloc(None, len(metadata))
                 ctypes.memmove(added.metadata, metadata, len(metadata))
@@ -61,7 +62,7 @@ def told_partitions(library: Library, told: Any) -> list[TopicPartition]:
 
 
 def _copy(library: Library, told: Any) -> TopicPartition:
-    # Written by C programs, metadata may have its final NUL counted in.
+    # Of confluent-kafka's metadata the final NUL is a part.
     metadata = ctypes.string_at(told.metadata, told.metadata_size).partition(b"\0")[0] if told.metadata else b""
     made = ToldPartition(told.topic.decode(), told.partition, told.offset, metadata=metadata.decode(errors="replace"))
     made.error = error_of(library, told.err) if told.err else None
