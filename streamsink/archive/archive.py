@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import PurePosixPath
 
 from streamsink.archive.manifest import Manifest, gather
@@ -65,8 +67,13 @@ class Archive:
             TransientError: The store can't be read now.
             TerminalError: The store can't be read.
         """
-        manifest = self.manifest()
-        for family in families(self._named(manifest)):
+        listing = self.store.list(self.prefix)
+        with ThreadPoolExecutor(1, thread_name_prefix="listing") as pool:
+            # Some stores list all before they give the first: meanwhile the manifest is read.
+            first = pool.submit(lambda: list(islice(listing, 1)))
+            manifest = self.manifest()
+            listed = chain(first.result(), listing)
+        for family in families(self._named(listed, manifest)):
             info, parsed = family.info, family.parsed
             if topic not in {"", parsed.topic} or partition not in {None, parsed.partition}:
                 continue
@@ -74,8 +81,8 @@ class Archive:
             siblings = {kind: one.name for kind, one in family.siblings.items()}
             yield ArchivedObject(info.name, self.path(info.name), info.size_bytes, parsed, entry, siblings)
 
-    def _named(self, manifest: Manifest) -> Iterator[tuple[ObjectInfo, ParsedName]]:
-        for info in self.store.list(self.prefix):
+    def _named(self, listed: Iterable[ObjectInfo], manifest: Manifest) -> Iterator[tuple[ObjectInfo, ParsedName]]:
+        for info in listed:
             if info.name.startswith(f"{OWN_FOLDER}/"):
                 continue
             parsed = parse_name(info.name) or _name_of(manifest.of(info.name)) or _name_of(self._by_sidecar(info.name))

@@ -9,8 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +35,11 @@ BACKOFF = Backoff(first_s=0.5, max_s=5.0)
 HOUR_MS = 3_600_000
 _OWN_FOOTER = (".parquet", ".avro")
 """Ends of names whose objects mostly describe themselves."""
+_DTYPES: dict[int, np.dtype[Any]] = {
+    pa.int32().id: np.dtype(np.int32),
+    pa.int64().id: np.dtype(np.int64),
+    TIMESTAMP_TYPE.id: np.dtype(np.int64),
+}
 BESIDE_ENTRY = f"{FOOTER_PREFIX}{BESIDE}"
 """Of an object whose records' offsets are in its sidecar."""
 
@@ -190,7 +197,7 @@ def _decode(reader: ObjectReader, entry: ArchivedObject) -> Content:
             continue
         envelope = batch.column(ENVELOPE)
         _same_partition(_member(envelope, "partition"), entry)
-        found.append(_member(envelope, "offset").to_numpy(zero_copy_only=False))
+        found.append(_numbers(_member(envelope, "offset")))
         _count_hours(_member(envelope, "timestamp"), content.hours)
     if found:
         content.offsets = found[0] if len(found) == 1 else np.concatenate(found)
@@ -206,20 +213,31 @@ def _member(envelope: pa.StructArray, name: str) -> pa.Array:
     return envelope.field(at) if at >= 0 else pc.struct_field(envelope, name)
 
 
+def _numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """An array's values. Numbers are looked at where they lie: conversions cost a small object as much as a column."""
+    dtype = _DTYPES.get(array.type.id)
+    if dtype is None or array.null_count or not len(array):
+        values: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
+        return values
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
 def _count_hours(times: pa.Array, hours: Counter[int]) -> None:
-    kept = times.cast(TIMESTAMP_TYPE).view(pa.int64()).drop_null().to_numpy(zero_copy_only=False) // HOUR_MS
-    if not kept.size:
+    if times.null_count or times.type != TIMESTAMP_TYPE:
+        times = times.cast(TIMESTAMP_TYPE).drop_null()
+    if not len(times):
         return
-    least, most = int(kept.min()), int(kept.max())
+    at_ms = _numbers(times)
+    least, most = int(at_ms.min()) // HOUR_MS, int(at_ms.max()) // HOUR_MS
     if least == most:
-        hours[least] += kept.size
+        hours[least] += at_ms.size
         return
-    found, counts = np.unique(kept, return_counts=True)
+    found, counts = np.unique(at_ms // HOUR_MS, return_counts=True)
     hours.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
 
 
 def _same_partition(partitions: pa.Array, entry: ArchivedObject) -> None:
-    if not partitions.null_count and (partitions.to_numpy() == entry.parsed.partition).all():
+    if not partitions.null_count and (_numbers(partitions) == entry.parsed.partition).all():
         return
     if len(partitions) and not pc.all(pc.equal(partitions, entry.parsed.partition)).as_py():
         raise TerminalError(f"{entry.name} has rows of another partition than its name says")

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 from streamsink.archive.archive import OWN_FOLDER, Archive
 from streamsink.errors import ConfigError, NothingThereError, Problem, StreamsinkError, TerminalError
 from streamsink.upload.open import open_store
-from streamsink.upload.protocol import Store
+from streamsink.upload.protocol import KnowsWhetherAny, Store
 
 _DEFAULT_FOLDER = "topics"
 _WHAT_ARCHIVE_IS = "ARCHIVE is archive.url with topics.dir, for example file:///var/lib/archive/topics"
@@ -139,6 +139,8 @@ def _upwards(folder: str) -> Iterator[str]:
 
 
 def _has_any(store: Store, prefix: str) -> bool:
+    if isinstance(store, KnowsWhetherAny):
+        return store.has_any(prefix)
     return next(iter(store.list(prefix)), None) is not None
 
 

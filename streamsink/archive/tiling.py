@@ -1,8 +1,8 @@
 """Checks that a partition's objects cover its offsets without overlap, and names those in none. Pure.
 
 Objects of different encoded partitions interleave, so their ranges overlap while their offsets must not. Offsets come
-as runs, object by object in the order of first offsets; what lies below the next object's first is settled and
-forgotten.
+as runs, object by object in the order of first offsets; what lies below an object's first is settled and forgotten
+once enough runs wait, since settling costs as much for one run as for hundreds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ import numpy.typing as npt
 LISTED_MAX = 1000
 """Holes and overlaps beyond this many are counted, not kept."""
 
+WAITING_MAX = 1024
+"""Runs that wait to be settled together."""
+
 Int64s = npt.NDArray[np.int64]
+
+_FIRST, _LAST = np.array([0]), np.array([-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,9 @@ class Tiling:
     _ends: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     _owners: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     _last_owner: int = -1
+    _waiting: list[tuple[Int64s, Int64s]] = field(default_factory=list)
+    """Starts and ends of the latest objects' runs, by object."""
+    _waiting_runs: int = 0
 
     def add(self, name: str, offsets: Int64s) -> None:
         """Take an object's offsets. Objects come in the order of their first offsets.
@@ -53,20 +61,35 @@ class Tiling:
         """
         if not offsets.size:
             return
-        self._settle(int(offsets[0]))
-        breaks = np.flatnonzero(np.diff(offsets) != 1)
-        starts = offsets[np.concatenate([[0], breaks + 1])]
-        ends = offsets[np.concatenate([breaks, [offsets.size - 1]])]
+        breaks = np.flatnonzero(offsets[1:] - offsets[:-1] != 1)
+        starts = offsets[np.concatenate([_FIRST, breaks + 1])]
+        ends = offsets[np.concatenate([breaks, _LAST])]
         self._names.append(name)
-        self._starts = np.concatenate([self._starts, starts])
-        self._ends = np.concatenate([self._ends, ends])
-        self._owners = np.concatenate([self._owners, np.full(starts.size, len(self._names) - 1, np.int64)])
+        self._waiting.append((starts, ends))
+        self._waiting_runs += starts.size
+        if self._waiting_runs >= WAITING_MAX:
+            self._take()
+            self._settle(int(offsets[0]))
 
     def finish(self) -> Tiling:
         """Settle the rest."""
+        self._take()
         if self._ends.size:
             self._settle(int(self._ends.max()) + 1)
         return self
+
+    def _take(self) -> None:
+        """Put the waiting runs behind the others."""
+        if not self._waiting:
+            return
+        first = len(self._names) - len(self._waiting)
+        owners = np.repeat(
+            np.arange(first, len(self._names), dtype=np.int64), [starts.size for starts, _ in self._waiting]
+        )
+        self._starts = np.concatenate([self._starts, *(starts for starts, _ in self._waiting)])
+        self._ends = np.concatenate([self._ends, *(ends for _, ends in self._waiting)])
+        self._owners = np.concatenate([self._owners, owners])
+        self._waiting, self._waiting_runs = [], 0
 
     def _settle(self, below: int) -> None:
         """Compare the runs below an offset; a run that crosses it is cut there."""

@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from streamsink.upload.description import ObjectDescription
 
 READERS = max(4, 2 * (os.cpu_count() or 1))
 """Objects read at once: reading waits for the store, decoding for a core."""
+
+CHUNK_OBJECTS = 16
+"""Small objects that one call checks: handing each one over between threads would cost as much as its Python."""
+
+CHUNK_BYTES = 1024 * 1024
 
 HELD_BYTES_MAX = 256 * 1024 * 1024
 """Objects in memory together; one larger than this is alone."""
@@ -171,13 +177,29 @@ def check_all(archive: Archive, entries: list[ArchivedObject], *, md5: bool = Fa
         TransientError: An object can't be read, again and again.
         TerminalError: The store refuses.
     """
-    return read_ahead(
-        lambda entry: check_object(archive, entry, md5=md5),
-        entries,
+    checked = read_ahead(
+        lambda chunk: [check_object(archive, entry, md5=md5) for entry in chunk],
+        _chunks(entries),
         threads=READERS,
-        size_bytes=lambda entry: entry.size_bytes,
+        size_bytes=lambda chunk: sum(entry.size_bytes for entry in chunk),
         bytes_max=HELD_BYTES_MAX,
     )
+    return chain.from_iterable(checked)
+
+
+def _chunks(entries: list[ArchivedObject]) -> Iterator[list[ArchivedObject]]:
+    """Neighbours that are small together; fewer where there are few, so that each thread has some."""
+    objects_max = min(CHUNK_OBJECTS, 1 + len(entries) // (4 * READERS))
+    chunk: list[ArchivedObject] = []
+    size_bytes = 0
+    for entry in entries:
+        if chunk and (len(chunk) >= objects_max or size_bytes + entry.size_bytes > CHUNK_BYTES):
+            yield chunk
+            chunk, size_bytes = [], 0
+        chunk.append(entry)
+        size_bytes += entry.size_bytes
+    if chunk:
+        yield chunk
 
 
 def _overview(archive: Archive, entries: list[ArchivedObject], losses: Losses, part: Part) -> Verdict:

@@ -149,9 +149,12 @@ class ObjectDescription:
             text = texts.get(key)
             if text is None:
                 continue
-            if key in _NUMBERS and not _NUMBER.fullmatch(text):
+            if key not in _NUMBERS:
+                known[key] = text
+            elif text.isdecimal() or _NUMBER.fullmatch(text):
+                known[key] = int(text)
+            else:
                 raise TerminalError(f"{name}: {key} is {text!r}, not a number", hint=_NOT_OURS)
-            known[key] = int(text) if key in _NUMBERS else text
         known["name"] = name
         known.setdefault("encoded_partition", "")
         known.setdefault("lane", known["encoded_partition"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import obstore
 import pyarrow as pa
@@ -16,6 +17,9 @@ from streamsink.upload.description import offset_tags
 from streamsink.upload.name import require_fit
 from streamsink.upload.object_errors import explain, refuses_checksum
 from streamsink.upload.protocol import ObjectInfo
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 RETRY_CONFIG = {
     "max_retries": 2,
@@ -173,31 +177,29 @@ class ObjectStore:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See `Store.list`: sorted here, since not every S3 server lists in order; packed while it waits."""
-        folder = prefix.rpartition("/")[0]
-        chunks = []
         try:
-            for chunk in obstore.list(self._store, prefix=folder or None, chunk_size=1000):
-                rows = [item for item in chunk if item["path"].startswith(prefix)]
-                names, sizes = [item["path"] for item in rows], [item["size"] for item in rows]
-                times_ms = [int(item["last_modified"].timestamp() * 1000) for item in rows]
-                chunks.append(
-                    pa.RecordBatch.from_arrays(
-                        [
-                            pa.array(names, pa.large_string()),
-                            pa.array(sizes, pa.int64()),
-                            pa.array(times_ms, pa.int64()),
-                        ],
-                        schema=_LISTING,
-                    )
-                )
-        except (BaseError, OSError) as error:
-            explained = self._explain(error, prefix)
-            if isinstance(explained, ObjectMissingError):
-                return
-            raise explained from error
+            chunks = [_packed(page) for page in self._pages(prefix)]
+        except ObjectMissingError:
+            return
         for batch in pa.Table.from_batches(chunks, _LISTING).sort_by("name").to_batches(max_chunksize=1000):
             for name, size_bytes, modified_ms in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 yield ObjectInfo(name, size_bytes, {}, modified_ms)
+
+    def has_any(self, prefix: str) -> bool:
+        """See `KnowsWhetherAny.has_any`: the first page that has one is enough."""
+        try:
+            return any(self._pages(prefix))
+        except ObjectMissingError:
+            return False
+
+    def _pages(self, prefix: str) -> Iterator[Sequence[ObjectMeta]]:
+        """What the server lists below a prefix, page by page and as it comes."""
+        folder = prefix.rpartition("/")[0]
+        try:
+            for chunk in obstore.list(self._store, prefix=folder or None, chunk_size=1000):
+                yield [item for item in chunk if item["path"].startswith(prefix)]
+        except (BaseError, OSError) as error:
+            raise self._explain(error, prefix) from error
 
     def delete(self, name: str) -> None:
         """See `Store.delete`."""
@@ -228,3 +230,10 @@ class ObjectStore:
 
     def _explain(self, error: Exception, name: str, *, writing: bool = False) -> StreamsinkError:
         return explain(error, name, self.url, writing=writing, admitted=self._admitted)
+
+
+def _packed(page: Sequence[ObjectMeta]) -> pa.RecordBatch:
+    names, sizes = [item["path"] for item in page], [item["size"] for item in page]
+    times_ms = [int(item["last_modified"].timestamp() * 1000) for item in page]
+    columns = [pa.array(names, pa.large_string()), pa.array(sizes, pa.int64()), pa.array(times_ms, pa.int64())]
+    return pa.RecordBatch.from_arrays(columns, schema=_LISTING)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +107,18 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class KnowsWhetherAny(Protocol):
+    """A store that `list`s nothing before it knows of all objects, and can tell sooner whether there is one."""
+
+    def has_any(self, prefix: str) -> bool:
+        """Whether there is an object whose name starts with `prefix`.
+
+        Raises:
+            TransientError: The store can't be read now.
+            TerminalError: The store can't be read.
+        """
         ...

@@ -18,6 +18,7 @@ from streamsink.sink.uploads import read_description
 from streamsink.upload.description import ObjectDescription
 from streamsink.upload.open import open_store
 from streamsink.upload.probe import probe_create
+from streamsink.upload.protocol import KnowsWhetherAny
 from streamsink.upload.resolve import Conflict, Stored, store_object
 from streamsink.upload.sidecar import write_sidecars
 from tests.unit.archive.made import unread
@@ -243,6 +244,17 @@ def test_listing_takes_a_prefix_that_ends_within_a_part(store):
 
 def test_an_empty_store_lists_nothing(store):
     assert names(store) == []
+
+
+def test_a_store_that_tells_sooner_whether_there_is_any_says_what_its_listing_says(store):
+    if not isinstance(store, KnowsWhetherAny):
+        pytest.skip("it lists one by one")
+    assert not store.has_any("")
+    store.create("logs/ab/c", b"12", {})
+    prefixes = ["", "log", "logs/a", "logs/ab/", "logs/b", "logs/ab/c", "logs/ab/cd", "none/"]
+    assert {prefix: store.has_any(prefix) for prefix in prefixes} == {
+        prefix: bool(names(store, prefix)) for prefix in prefixes
+    }
 
 
 def test_ranges_are_read_from_the_start_and_from_the_end(store):

@@ -1,10 +1,12 @@
 """What a topic partition's objects cover together."""
 
+from unittest import mock
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamsink.archive.tiling import LISTED_MAX, Overlap, Tiling
+from streamsink.archive.tiling import LISTED_MAX, WAITING_MAX, Overlap, Tiling
 
 
 def tiled(*objects):
@@ -50,12 +52,22 @@ def test_what_lies_below_the_next_object_is_forgotten():
     tiling = Tiling()
     for start in range(0, 100_000, 1000):
         tiling.add("x", np.arange(start, start + 2000, 2))
-    assert len(tiling._starts) < 2100
+    assert len(tiling._starts) + tiling._waiting_runs < 2100
 
 
-@given(st.lists(st.sets(st.integers(0, 60), min_size=1), min_size=1, max_size=8))
-def test_any_objects_are_counted_as_plain_sets_count_them(objects):
+def test_objects_that_are_settled_together_keep_their_names():
+    objects = [range(start, start + 12) for start in range(0, 30 * WAITING_MAX, 10)]
     tiling = tiled(*objects)
+    assert tiling.overlap_count == len(objects) - 1
+    for index, overlap in enumerate(tiling.overlaps):
+        first = 10 * index + 10
+        assert overlap == Overlap(first, first + 1, (f"object {index}", f"object {index + 1}"))
+
+
+@given(st.lists(st.sets(st.integers(0, 60), min_size=1), min_size=1, max_size=8), st.sampled_from([1, 3, WAITING_MAX]))
+def test_any_objects_are_counted_as_plain_sets_count_them(objects, waiting_max):
+    with mock.patch("streamsink.archive.tiling.WAITING_MAX", waiting_max):
+        tiling = tiled(*objects)
     union = set().union(*objects)
     assert tiling.offsets_missing == max(union) - min(union) + 1 - len(union)
     doubled = {offset for offset in union if sum(offset in one for one in objects) > 1}

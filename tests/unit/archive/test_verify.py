@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from streamsink.archive.check import HOUR_MS
 from streamsink.archive.open import open_archive
 from streamsink.archive.verify import verify_archive
+from streamsink.encode.parquet_read import BATCH_ROWS
+from streamsink.record import ENVELOPE, TIMESTAMP_TYPE
 from streamsink.upload.local import LocalStore
 from streamsink.upload.memory import MemoryStore
-from tests.unit.archive.made import encoding, put
+from tests.unit.archive.made import encoding, put, raw_rows
 
 KINDS = [("parquet", "zstd"), ("avro", "snappy"), ("jsonl", "gzip"), ("raw", "none"), ("raw", "zstd")]
 
@@ -162,3 +167,38 @@ def test_a_store_with_metadata_needs_neither_manifest_nor_sidecar_to_describe_it
     verdict = verify_archive(open_archive("memory://verify-metadata/topics", {}))
     assert verdict.sound
     assert verdict.records == 50
+
+
+def test_rows_of_another_partition_are_found_wherever_they_are(tmp_path, store):
+    count = 3 * BATCH_ROWS
+    for hurt in (0, BATCH_ROWS + 5, count - 1):
+        rows = raw_rows(range(count))
+        partitions = np.zeros(count, np.int32)
+        partitions[hurt] = 1
+        envelope = rows.column(ENVELOPE)
+        fields = [pa.array(partitions), *envelope.flatten()[1:]]
+        rows = rows.set_column(0, rows.schema.field(0), pa.StructArray.from_arrays(fields, fields=list(envelope.type)))
+        described = put(store, range(count), rows=rows)
+        assert "rows of another partition" in str(verdict_of(tmp_path).corrupt[0].problems)
+        path_of(tmp_path, described).unlink()
+
+
+def test_records_are_counted_by_hour_where_some_have_no_time(tmp_path, store):
+    rows = raw_rows(range(4))
+    envelope = rows.column(ENVELOPE)
+    times = pa.array([None, 0, HOUR_MS - 1, HOUR_MS], pa.int64()).cast(TIMESTAMP_TYPE)
+    fields = [*envelope.flatten()[:2], times, *envelope.flatten()[3:]]
+    rows = rows.set_column(0, rows.schema.field(0), pa.StructArray.from_arrays(fields, fields=list(envelope.type)))
+    put(store, range(4), rows=rows)
+    checked = []
+    verdict_of(tmp_path, checked=checked.append)
+    assert [dict(one.hours) for one in checked] == [{0: 2, 1: 1}]
+
+
+def test_more_small_objects_than_one_call_takes_are_checked_in_order(tmp_path, store):
+    for start in range(0, 5000, 10):
+        put(store, range(start, start + 10))
+    checked = []
+    verdict = verdict_of(tmp_path, checked=checked.append)
+    assert [int(one.offsets[0]) for one in checked] == list(range(0, 5000, 10))
+    assert (verdict.sound, verdict.partitions[0].tiling.hole_count) == (True, 0)
