@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import bson
@@ -28,12 +27,10 @@ _CANONICAL = json_util.JSONOptions(
 )
 _RELAXED = json_util.JSONOptions(json_mode=json_util.JSONMode.RELAXED, document_class=SON, tz_aware=True)
 
-_LENGTH = struct.Struct("<i")
-_ID = np.frombuffer(b"_id\0", np.uint8)
-_OBJECT_ID, _INT32 = 7, 16
-_HEAD = 4 + 1 + len(_ID)
-"""Bytes before the value of a document's first field, where that is `_id`."""
-_HEX = np.array([f"{byte:02x}" for byte in range(256)], "S2")
+_OBJECT_ID = b"\7_id\0"
+_FIRST_FIELD = np.frombuffer(_OBJECT_ID, np.uint8)
+_HEAD = 4 + len(_OBJECT_ID)
+"""Bytes before the value of a document's first field, where that is an ObjectId named `_id`."""
 
 Bytes = npt.NDArray[np.uint8]
 Int32s = npt.NDArray[np.int32]
@@ -84,30 +81,19 @@ def raw_documents(values: pa.BinaryArray) -> list[RawBSONDocument]:
     return [RawBSONDocument(value) for value in values.to_pylist()]
 
 
-def rows_of(documents: bytes) -> RowBatch:
-    """The rows of documents that lie one behind the other, as a batch of a cursor has them."""
-    offsets = _offsets(documents)
-    values = pa.Array.from_buffers(
-        pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(documents)]
-    )
-    keys = _object_ids(np.frombuffer(documents, np.uint8), offsets)
-    return RowBatch(pa.array([key_of(value) for value in values.to_pylist()]) if keys is None else keys, values)
+def rows_of(documents: pa.BinaryArray) -> RowBatch:
+    """The rows of documents that lie one behind the other, as `documents_of` has them."""
+    _, ends, data = documents.buffers()
+    offsets = np.frombuffer(ends, np.int32, len(documents) + 1)
+    keys = _object_ids(np.frombuffer(data, np.uint8), offsets)
+    return RowBatch(pa.array([key_of(value) for value in documents.to_pylist()]) if keys is None else keys, documents)
 
 
-def measurements_of(documents: bytes) -> RowBatch:
+def measurements_of(documents: pa.BinaryArray) -> RowBatch:
     """The rows of measurements, without keys; their fields by name, since MongoDB gives them in any order."""
-    found = bson.decode_all(documents, _RAW)
+    found = bson.decode_all(b"".join(documents.to_pylist()), _RAW)
     values = [bson.encode(dict(sorted(one.items())), codec_options=_RAW) for one in found]
     return RowBatch(pa.nulls(len(values), pa.binary()), pa.array(values, pa.binary()))
-
-
-def _offsets(documents: bytes) -> Int32s:
-    ends, at, unpack = [0], 0, _LENGTH.unpack_from
-    while at < len(documents):
-        at += unpack(documents, at)[0]
-        ends.append(at)
-    assert at == len(documents), "documents follow one another"
-    return np.array(ends, np.int32)
 
 
 def _object_ids(data: Bytes, offsets: Int32s) -> pa.BinaryArray | None:
@@ -115,15 +101,15 @@ def _object_ids(data: Bytes, offsets: Int32s) -> pa.BinaryArray | None:
     starts = offsets[:-1]
     if not len(starts) or int((offsets[1:] - starts).min()) < _HEAD + 12:
         return None
-    heads = data[starts[:, None] + np.arange(4, _HEAD)]
-    if not ((heads[:, 0] == _OBJECT_ID).all() and (heads[:, 1:] == _ID).all()):
+    if (data[starts[:, None] + np.arange(4, _HEAD)] != _FIRST_FIELD).any():
         return None
     ids = data[starts[:, None] + np.arange(_HEAD, _HEAD + 12)]
     before, behind = b'{"_id":{"$oid":"', b'"}}'
     width = len(before) + 24 + len(behind)
     texts = np.empty((len(starts), width), np.uint8)
     texts[:, : len(before)] = np.frombuffer(before, np.uint8)
-    texts[:, len(before) : len(before) + 24] = _HEX[ids].view(np.uint8).reshape(len(starts), 24)
+    digits = ids.tobytes().hex().encode()
+    texts[:, len(before) : len(before) + 24] = np.frombuffer(digits, np.uint8).reshape(len(starts), 24)
     texts[:, len(before) + 24 :] = np.frombuffer(behind, np.uint8)
     ends = np.arange(0, width * (len(starts) + 1), width, dtype=np.int32)
     return pa.Array.from_buffers(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
 import pymongo
 from bson import Timestamp
 from bson.raw_bson import RawBSONDocument
@@ -21,6 +22,7 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from streamsink.database import bson_rows
+from streamsink.database.mongodb_batches import RawBatches, documents_of
 from streamsink.database.mongodb_failures import GONE, REPLICA_SET, told
 from streamsink.database.mongodb_restore import MongoRestore
 from streamsink.database.protocol import Json, Point, RowBatch, Table
@@ -214,7 +216,7 @@ class MongoSnapshot:
         with told(f"reading {self._database.name}.{table.name}"):
             for documents in self._batches(table, after if by_index else None, batch_rows, by_index=by_index):
                 if digest is not None:
-                    digest.update(documents)
+                    digest.update(memoryview(documents.buffers()[2])[: documents.total_values_length])
                 rows = bson_rows.rows_of(documents) if keyed else bson_rows.measurements_of(documents)
                 if not passed:
                     rows, passed = _behind(rows, after)
@@ -223,10 +225,12 @@ class MongoSnapshot:
         if digest is not None:
             self._digests[table.name] = digest.hexdigest()
 
-    def _batches(self, table: Table, after: bytes | None, batch_rows: int, *, by_index: bool) -> Iterator[bytes]:
+    def _batches(
+        self, table: Table, after: bytes | None, batch_rows: int, *, by_index: bool
+    ) -> Iterator[pa.BinaryArray]:
         concern = ReadConcern("majority") if _is_capped(table) else AtClusterTime(self._at)
         collection: Collection[RawBSONDocument] = self._database.get_collection(table.name, read_concern=concern)
-        cursor = collection.find_raw_batches(batch_size=batch_rows)
+        cursor = RawBatches(collection, batch_size=batch_rows)
         if by_index:
             cursor = cursor.hint([("_id", pymongo.ASCENDING)]).sort("_id", pymongo.ASCENDING)
             if after is not None:
@@ -234,8 +238,8 @@ class MongoSnapshot:
         elif table.key and not _is_capped(table):
             cursor = cursor.sort("_id", pymongo.ASCENDING)
         with cursor:
-            for documents in cursor:
-                yield cast("bytes", documents)
+            for batch in cursor:
+                yield documents_of(batch)
 
     def digest(self, table: Table) -> str:
         """Give `dbHash`'s digest, the MD5 of all documents in the order of `_id`; known once all rows were read."""

@@ -8,7 +8,8 @@ simulated steps instead, with `replay` it replays (`replay.py`),
 with `avro` it archives values of a Schema Registry (`avro.py`), with `messy` JSON of changing types (`messy.py`),
 with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic against its archive (`audit.py`),
 with `decode` it measures the JSON decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`),
-with `spark` Spark reads what was archived (`spark.py`), with `first-record` a worker starts (`first_record.py`).
+with `spark` Spark reads what was archived (`spark.py`), with `first-record` a worker starts (`first_record.py`), with
+`databases` it takes snapshots of databases (`databases.py`).
 """
 
 import json
@@ -25,7 +26,7 @@ from statistics import median
 from confluent_kafka import Consumer
 
 from streamsink.consume.settings import consumer_settings
-from tests.bench import audit, avro, decode, first_record, footprint, messy, replay, spark, verify
+from tests.bench import audit, avro, databases, decode, first_record, footprint, messy, replay, spark, verify
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
 
@@ -227,6 +228,7 @@ def main() -> int:
         "spark": spark.main,
         "first-record": first_record.main,
         "native": lambda: _archive_cases(NATIVE_CASES),
+        "databases": databases.main,
     }
     if sys.argv[1:]:
         return others[sys.argv[1]]()

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from streamsink.archive.open import open_archive
 from streamsink.archive.verify import verify_archive
+from streamsink.database.mongodb_batches import RawBatches
 from tests.contract.databases import every_type
 from tests.servers.mongodb import PASSWORD, MongoServer
 
@@ -205,3 +207,12 @@ def test_a_database_without_collections_and_one_of_capped_ones_alone_are_snapsho
     done = run("restore", archive, server.url(f"{name}_copy"))
     assert (done["equal"], done["tables"][0]["compared_by"]) == (True, "all rows, read back")
     assert list(server.client[f"{name}_copy"]["log"].find()) == [{"_id": 2}, {"_id": 1}]
+
+
+def test_batches_come_as_arrays_and_hold_what_the_raw_ones_of_pymongo_hold(server, shop):
+    orders = server.client[shop.rpartition("/")[2]]["orders"]
+    batches = list(RawBatches(orders, batch_size=1_100))
+    assert [type(batch) for batch in batches] == [pa.BinaryArray] * 3
+    whole = b"".join(orders.find_raw_batches())
+    assert b"".join(value for batch in batches for value in batch.to_pylist()) == whole
+    assert list(RawBatches(orders, {"number": -1})) == []

@@ -18,9 +18,9 @@ from streamsink.decode.json.text import DOUBLE_EXACT_MAX
 ReadDocuments = Callable[[Int64s, Int64s, Shape], tuple[list[pa.Array], Mask]]
 """Reads documents that lie from here to there: columns by field, and which are in doubt."""
 
-_HEX = np.array([f"{byte:02x}" for byte in range(256)], "S2")
+_NUMBERS = {(Kind.INT, at.INT32): "<i4", (Kind.INT, at.INT64): "<i8", (Kind.DOUBLE, at.DOUBLE): "<f8"}
+"""Types whose numbers all become the column's without a look at them, and how they are written."""
 _UUID_SUBTYPE, _OLD_SUBTYPE = 4, 2
-_NULLS = (at.NULL, at.UNDEFINED)
 
 
 def column(data: Data, values: Values, shape: Shape, read: ReadDocuments) -> tuple[pa.Array, Mask]:
@@ -35,7 +35,7 @@ def column(data: Data, values: Values, shape: Shape, read: ReadDocuments) -> tup
     Returns:
         The values in the shape's type, and one entry a row: whether only the exact reader can place the value.
     """
-    nulls = np.isin(values.types, _NULLS)
+    nulls = (values.types == at.NULL) | (values.types == at.UNDEFINED)
     doubt = nulls.copy() if shape.required else np.zeros(nulls.size, bool)
     if nulls.all():
         return pa.nulls(nulls.size, arrow_type(shape)), doubt
@@ -80,13 +80,16 @@ def _moments(data: Data, values: Values, nulls: Mask) -> tuple[pa.Array, Mask]:
 
 def _numbers(data: Data, values: Values, nulls: Mask, kind: Kind) -> tuple[pa.Array, Mask]:
     types = values.types
+    only = at.only_one(types)
+    alike = None if only is None else _NUMBERS.get((kind, only))
+    if alike is not None:
+        numbers = np.ascontiguousarray(data.numbers(alike, values.starts))
+        return pa.array(numbers).cast(arrow_type(Shape(kind))), np.zeros(types.size, bool)
     short, long, double = types == at.INT32, types == at.INT64, types == at.DOUBLE
     wrong = ~(short | long | double)
     whole = np.where(short, data.numbers("<i4", values.starts), data.numbers("<i8", values.starts))
     if not double.any() and kind is Kind.INT:
         return pa.array(whole, pa.int64(), mask=nulls | wrong), wrong
-    if double.all() and kind is Kind.DOUBLE:
-        return pa.array(np.ascontiguousarray(data.numbers("<f8", values.starts)), pa.float64()), wrong
     floats = np.where(double, data.numbers("<f8", values.starts).astype(np.float64), 0.0)
     if kind is Kind.INT:
         negative_zero = (floats == 0) & np.signbit(floats)
@@ -110,9 +113,12 @@ def _strings(data: Data, values: Values, nulls: Mask) -> tuple[pa.Array, Mask] |
             return None
         return _without(strings, nulls), np.zeros(nulls.size, bool)
     if (nulls | (types == at.OBJECT_ID)).all():
-        digits = _HEX[data.runs(np.where(nulls, 0, values.starts), 12)]
-        texts = pa.array(np.ascontiguousarray(digits).view("S24").ravel(), pa.binary())
-        return _without(texts.cast(pa.string()), nulls), np.zeros(nulls.size, bool)
+        digits = data.runs(np.where(nulls, 0, values.starts), 12).tobytes().hex().encode()
+        ends = np.arange(0, len(digits) + 1, 24, dtype=np.int32)
+        texts = pa.Array.from_buffers(
+            pa.string(), nulls.size, [None, pa.py_buffer(ends.tobytes()), pa.py_buffer(digits)]
+        )
+        return _without(texts, nulls), np.zeros(nulls.size, bool)
     return None
 
 
@@ -147,7 +153,7 @@ def _exact(data: Data, values: Values, nulls: Mask, shape: Shape) -> tuple[pa.Ar
         zip(values.types.tolist(), values.starts.tolist(), values.sizes.tolist(), strict=True)
     ):
         cell = None
-        if kind not in _NULLS:
+        if kind not in (at.NULL, at.UNDEFINED):
             head = (size + 8).to_bytes(4, "little") + bytes([kind])
             try:
                 cell = fit(shape, record_of(head + b"v\0" + whole[start : start + size].tobytes() + b"\0")["v"])

@@ -89,7 +89,8 @@ class _Documents:
             # A field without a column, or with the name of another's variant, is the exact reader's.
             if name in known and known[name].variant_of is None:
                 continue
-            doubt = ~np.isin(values.types[alike], (at.NULL, at.UNDEFINED))
+            types = values.types[alike]
+            doubt = (types != at.NULL) & (types != at.UNDEFINED)
             variant = known.get(_variant(name))
             if name not in known and variant is not None and variant.variant_of is not None:
                 doubt &= ~self._is_empty(values)[alike]
