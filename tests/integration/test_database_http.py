@@ -12,7 +12,7 @@ from streamsink.errors import ConfigError, TerminalError
 from tests.integration.test_database_mariadb import write_certificate
 
 LOG = b'{"commits": [{"t": 3}]}'
-GRAPHS = b'{"type":"head","vars":["g"]}\n{"type":"end","rows":0}\n'
+GRAPHS = b'{"head": {"vars": ["g"]}, "results": {"bindings": []}}'
 
 
 class Fluree(BaseHTTPRequestHandler):

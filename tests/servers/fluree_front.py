@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _refused(self, path):
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        reads = path.startswith(("log/", "stream/query/"))
+        reads = path.startswith(("log/", "query/", "stream/query/"))
         if token not in {ADMIN, READER, STRANGER}:
             return 401
         if token == STRANGER:
@@ -69,19 +69,33 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(200, engine.transact(path.removeprefix("update/"), "update", "sparql", body.decode()))
         if path.startswith("insert/"):
             return self._send(200, engine.transact(path.removeprefix("insert/"), "upsert", "turtle", body.decode()))
-        ledger, _, pin = path.removeprefix("stream/query/").partition("@t:")
+        stream = path.startswith("stream/")
+        ledger, _, pin = path.removeprefix("stream/").removeprefix("query/").partition("@t:")
         at = ("t", int(pin)) if pin else None
-        records = self._rows(engine.query_sparql(ledger, body.decode(), at))
-        return self._send_bytes(200, b"".join(json.dumps(one).encode() + b"\n" for one in records))
+        if stream:
+            return self._stream(engine.stream(ledger, body.decode(), at))
+        _, names, rows = engine.query_sparql(ledger, body.decode(), at)
+        bindings = [{n: as_binding(term) for n, term in zip(names, row, strict=True)} for row in rows]
+        return self._send(200, {"head": {"vars": names}, "results": {"bindings": bindings}})
 
-    def _rows(self, result):
-        _, names, rows = result
-        yield {"type": "head", "vars": names}
-        for row in rows:
-            bound = {name: as_binding(term) for name, term in zip(names, row, strict=True)}
-            yield {"type": "row", "row": bound}
-        yield {"type": "heartbeat", "t_ms": 1}
-        yield {"type": "end", "rows": len(rows)}
+    def _stream(self, stream):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for records in self._records(stream):
+            data = b"".join(json.dumps(one).encode() + b"\n" for one in records)
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _records(self, stream):
+        names, count = stream.columns, 0
+        yield [{"type": "head", "vars": names}]
+        while (rows := stream.next_batch(1_000)) is not None:
+            count += len(rows)
+            bound = [{n: as_binding(term) for n, term in zip(names, row, strict=True)} for row in rows]
+            if bound:
+                yield [{"type": "row", "row": one} for one in bound]
+        yield [{"type": "heartbeat", "t_ms": 1}, {"type": "end", "rows": count}]
 
     def _send(self, status, told):
         self._send_bytes(status, json.dumps(told).encode())

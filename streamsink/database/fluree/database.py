@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -17,8 +18,9 @@ from streamsink.errors import ConfigError, Problem, SnapshotGoneError, TerminalE
 PORT = 8090
 DEFAULT = "default"
 """The name of the graph that has none."""
-LOAD_NODES = 500
-"""In one transaction."""
+LOAD_NODES, LOAD_BYTES = 5_000, 4 * 1024 * 1024
+"""At most in one transaction. Each one costs the server the more the larger the ledger has grown."""
+FORGET_NODES = 500
 _SYSTEM = ("#txn-meta", "#config")
 _WORDS = "all graphs at one transaction (t)"
 
@@ -94,7 +96,7 @@ class FlureeSnapshot:
     def _chosen(self, names: Sequence[str]) -> list[Table]:
         known = {DEFAULT: Table(DEFAULT, {"graph": ""}, ("@id",))}
         sparql = "SELECT DISTINCT ?g WHERE { GRAPH ?g { ?s ?p ?o } }"
-        for row in self._client.select(sparql, f"reading the graphs of {self._client.ledger}", at=self._at):
+        for row in self._client.ask(sparql, f"reading the graphs of {self._client.ledger}", at=self._at):
             graph = row["g"]["value"]
             if not graph.endswith(_SYSTEM):
                 known[graph] = Table(graph, {"graph": graph}, ("@id",))
@@ -129,33 +131,44 @@ class FlureeRestore:
 
     def __init__(self, client: FlureeClient) -> None:
         self._client = client
+        self._last: dict[str, bytes] = {}
         if not client.exists():
             client.make()
 
     def create(self, table: Table) -> None:
         """See `Restore.create`; a graph is made with its first fact."""
-        if any(True for _ in self._client.select(f"{_all(table)} LIMIT 1", f"making {table.name}")):
+        found = f"SELECT ?s WHERE {{ {_in_graph(table, '?s ?p ?o')} }} LIMIT 1"
+        if self._client.ask(found, f"making {table.name}"):
             raise TerminalError(
                 f"{self._client.ledger}.{table.name} exists and has facts",
                 hint="restore into an empty ledger, or drop the graph",
             )
+        self._last[table.name] = b""
 
     def load(self, table: Table, rows: RowBatch) -> None:
         """See `Restore.load`."""
-        pairs = list(zip(rows.keys.to_pylist(), rows.values.to_pylist(), strict=True))
-        for start in range(0, len(pairs), LOAD_NODES):
-            some = pairs[start : start + LOAD_NODES]
-            facts = "\n".join(fact for _, value in some for fact in triples.statements(value))
-            # Two transactions: in one, 4.2.4 mixes up new namespaces. Doing both again changes nothing.
-            self._client.update(_forget(table, [key for key, _ in some]), f"loading {table.name}")
+        for keys, facts in _transactions(rows):
+            if not self._are_new(table, keys):
+                # Two transactions: in one, 4.2.4 mixes up new namespaces. Doing both again changes nothing.
+                self._forget(table, keys, f"loading {table.name}")
             self._client.update(f"INSERT DATA {{ {_in_graph(table, facts)} }}", f"loading {table.name}")
+
+    def _are_new(self, table: Table, keys: Sequence[bytes]) -> bool:
+        """Whether no such subject can be there: the graph was empty, and smaller ones alone were sent since."""
+        last = self._last.get(table.name)
+        if last is None:
+            return False
+        subjects = [triples.subject_of(key).encode() for key in keys]
+        self._last[table.name] = max(last, *subjects)
+        return all(before < behind for before, behind in pairwise([last, *subjects]))
 
     def delete(self, table: Table, keys: pa.BinaryArray) -> None:
         """See `Restore.delete`."""
-        found = keys.to_pylist()
-        for start in range(0, len(found), LOAD_NODES):
-            some = found[start : start + LOAD_NODES]
-            self._client.update(_forget(table, some), f"deleting from {table.name}")
+        self._forget(table, keys.to_pylist(), f"deleting from {table.name}")
+
+    def _forget(self, table: Table, keys: Sequence[bytes], what: str) -> None:
+        for start in range(0, len(keys), FORGET_NODES):
+            self._client.update(_forget(table, keys[start : start + FORGET_NODES]), what)
 
     def finish(self, structure: Json, tables: Sequence[Table]) -> None:
         """See `Restore.finish`; there is nothing left to make."""
@@ -175,7 +188,9 @@ def _in_graph(table: Table, pattern: str) -> str:
 
 
 def _all(table: Table) -> str:
-    return f"SELECT ?s ?p ?o WHERE {{ {_in_graph(table, '?s ?p ?o')} }}"
+    graph = table.structure["graph"]
+    named = f"FROM NAMED {triples.iri(graph)} " if graph else ""
+    return f"SELECT ?s ?p ?o {named}WHERE {{ {_in_graph(table, '?s ?p ?o')} }}"
 
 
 def _forget(table: Table, keys: Sequence[bytes]) -> str:
@@ -183,6 +198,22 @@ def _forget(table: Table, keys: Sequence[bytes]) -> str:
     subjects = " ".join(triples.iri(triples.subject_of(key)) for key in dict.fromkeys(keys))
     old = _in_graph(table, "?s ?p ?o")
     return f"DELETE {{ {old} }} WHERE {{ VALUES ?s {{ {subjects} }} {old} }}"
+
+
+def _transactions(rows: RowBatch) -> Iterator[tuple[list[bytes], str]]:
+    """Keys, and all facts of their nodes, as many as one transaction takes."""
+    keys: list[bytes] = []
+    facts: list[str] = []
+    size_bytes = 0
+    for key, value in zip(rows.keys.to_pylist(), rows.values.to_pylist(), strict=True):
+        if keys and (len(keys) == LOAD_NODES or size_bytes + len(value) > LOAD_BYTES):
+            yield keys, "\n".join(facts)
+            keys, facts, size_bytes = [], [], 0
+        keys.append(key)
+        facts += triples.statements(value)
+        size_bytes += len(value)
+    if keys:
+        yield keys, "\n".join(facts)
 
 
 def _batched(nodes: Iterator[tuple[str, bytes, bytes]], behind: str | None, batch_rows: int) -> Iterator[RowBatch]:

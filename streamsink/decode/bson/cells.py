@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamsink.decode.bson import positions as at
+from streamsink.decode.bson.members import find_members
 from streamsink.decode.bson.positions import Data, Int64s, Mask, Values
 from streamsink.decode.bson.record import record_of
 from streamsink.decode.json.leaves import MOMENT, OCTETS
@@ -63,6 +64,8 @@ def _known(data: Data, values: Values, nulls: Mask, shape: Shape, read: ReadDocu
             found = _octets(data, values)
         case Kind.STRUCT if shape.fields and (nulls | (values.types == at.DOCUMENT)).all():
             found = _structs(values, shape, read)
+        case Kind.LIST:
+            found = _lists(data, values, nulls, shape, read)
     return found
 
 
@@ -142,6 +145,16 @@ def _structs(values: Values, shape: Shape, read: ReadDocuments) -> tuple[pa.Arra
         return structs, wrong
     order = np.cumsum(there) - 1
     return structs.take(pa.array(np.maximum(order, 0), mask=~there)), wrong
+
+
+def _lists(data: Data, values: Values, nulls: Mask, shape: Shape, read: ReadDocuments) -> tuple[pa.Array, Mask]:
+    assert shape.item is not None
+    members = find_members(data, values)
+    items, doubt = column(data, members.values, shape.item, read)
+    wrong = members.wrong.copy()
+    wrong[members.arrays[doubt]] = True
+    ends = pa.array(np.concatenate([[0], np.cumsum(members.counts)]), pa.int32())
+    return pa.ListArray.from_arrays(ends, items, arrow_type(shape), mask=pa.array(nulls | wrong)), wrong
 
 
 def _exact(data: Data, values: Values, nulls: Mask, shape: Shape) -> tuple[pa.Array, Mask]:

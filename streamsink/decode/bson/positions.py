@@ -39,6 +39,8 @@ for _type, _size in {STRING: 4, DOCUMENT: 0, ARRAY: 0, BINARY: 5, CODE: 4, SYMBO
     _MORE[_type] = _size
 """Bytes beside those that the length in front of a value counts."""
 WORD = 8
+EMPTY_BYTES = 5
+"""A document or array without members."""
 _TEXTS = np.isin(np.arange(256), [STRING, CODE, SYMBOL])
 
 
@@ -148,7 +150,7 @@ def layout_of(data: Data, start: int, end: int) -> list[bytes] | None:
         while stop < end and data.bytes[stop]:
             stop += 1
         names.append(data.bytes[at + 1 : stop + 1].tobytes())
-        size = _sizes(data, data.bytes[at : at + 1], np.array([stop + 1]), np.array([end]))[0]
+        size = sizes_of(data, data.bytes[at : at + 1], np.array([stop + 1]), np.array([end]))[0]
         if size < 0:
             return None
         at = stop + 1 + int(size)
@@ -179,7 +181,7 @@ def find_values(data: Data, names: list[bytes], starts: Int64s, ends: Int64s) ->
             at, values = np.where(inside, at, 0), np.where(inside, values, 0)
         types = data.bytes[at]
         alike &= data.begins_with(at + 1, name)
-        sizes = _sizes(data, types, values, ends)
+        sizes = sizes_of(data, types, values, ends)
         alike &= sizes >= 0
         if not alike.all():
             values, sizes = np.where(alike, values, 0), np.where(alike, sizes, 0)
@@ -189,8 +191,18 @@ def find_values(data: Data, names: list[bytes], starts: Int64s, ends: Int64s) ->
     return alike, found
 
 
-def _sizes(data: Data, types: Bytes, starts: Int64s, ends: Int64s) -> Int64s:
-    """How many bytes each value has; -1 where it is damaged, or of a type that isn't read here."""
+def sizes_of(data: Data, types: Bytes, starts: Int64s, ends: Int64s) -> Int64s:
+    """Tell how many bytes values have.
+
+    Args:
+        data: All documents.
+        types: The values'.
+        starts: Where each begins.
+        ends: Where the document that each is in ends.
+
+    Returns:
+        One size a value, -1 where it is damaged, or of a type that isn't read here.
+    """
     only = only_one(types)
     if only is not None and _FIXED[only] >= 0:
         size = int(_FIXED[only])

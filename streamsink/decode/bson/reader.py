@@ -16,7 +16,6 @@ from streamsink.decode.json.fast_reader import RowsRead
 from streamsink.decode.json.shape import Shape, arrow_type
 
 LAYOUTS_MAX = 12
-EMPTY_BYTES = 5
 ALIKE_MIN = 16
 """So few documents are not worth a layout."""
 
@@ -99,7 +98,7 @@ class _Documents:
 
     def _is_empty(self, values: Values) -> Mask:
         """Find whole documents and arrays without members: they tell no type, and are texts until one does."""
-        empty = np.isin(values.types, (at.DOCUMENT, at.ARRAY)) & (values.sizes == EMPTY_BYTES)
+        empty = np.isin(values.types, (at.DOCUMENT, at.ARRAY)) & (values.sizes == at.EMPTY_BYTES)
         return np.asarray(empty & (self._data.bytes[np.where(empty, values.starts + 4, 0)] == 0), bool)
 
     def _empty_of(

@@ -185,6 +185,25 @@ def test_an_empty_array_whose_end_is_damaged_is_not_taken_for_an_empty_one():
     assert one.bad == other.bad
 
 
+LISTS = st.lists(st.integers(-3, 3) | st.none() | st.text("ab", max_size=2), max_size=40)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.fixed_dictionaries({"n": LISTS, "d": st.lists(st.fixed_dictionaries({"m": LISTS}), max_size=3)}),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_both_readers_agree_on_arrays_of_any_length(documents):
+    fast, exact = columns_of(), columns_of(fast=False)
+    for some in (documents, documents * 20):
+        one, other = read(fast, *some), read(exact, *some)
+        assert rows(one) == rows(other)
+        assert one.bad == other.bad
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.data(), st.lists(DOCUMENTS, min_size=1, max_size=4))
 def test_damaged_documents_are_read_as_the_exact_reader_reads_them(data, documents):
@@ -201,6 +220,15 @@ def test_damaged_documents_are_read_as_the_exact_reader_reads_them(data, documen
     one, other = read(fast, *raw), read(exact, *raw)
     assert repr(counted(one)) == repr(counted(other))
     assert one.bad == other.bad
+
+
+def test_arrays_are_never_read_one_by_one(monkeypatch):
+    documents = [{"n": list(range(row % 15)), "d": [{"t": ["a", None]}] * (row % 3), "none": []} for row in range(40)]
+    columns = columns_of()
+    read(columns, {"none": ["x"]}, *documents)
+    monkeypatch.setattr("streamsink.decode.bson.columns.record_of", lambda _: pytest.fail("it was in doubt"))
+    monkeypatch.setattr("streamsink.decode.bson.cells.record_of", lambda _: pytest.fail("a value was read by itself"))
+    assert [{**row, "none": []} for row in rows(read(columns, *documents))] == documents
 
 
 def test_most_documents_are_never_read_one_by_one(monkeypatch):
