@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from streamsink.config.sink import Encoding, Rotation
@@ -62,10 +63,14 @@ class ParquetFormat:
         self._encoding = encoding
         self._rotation = rotation
         self._doubts = Doubts()
+        self._columns: _Columns | None = None
 
     def open(self, schema: pa.Schema, *, identity: str) -> FileWriter:  # noqa: ARG002 - nothing here is arbitrary
         """See `Format.open`."""
-        return GroupWriter(ParquetEncoder(schema, self._encoding), schema, self._encoding, self._rotation)
+        if self._columns is None or not self._columns.given.equals(schema, check_metadata=True):
+            self._columns = _columns(schema)
+        encoder = ParquetEncoder(schema, self._encoding, self._columns)
+        return GroupWriter(encoder, schema, self._encoding, self._rotation)
 
     def refused(self, rows: pa.RecordBatch) -> dict[int, str]:
         """See `Format.refused`."""
@@ -87,21 +92,39 @@ def _leaves(kind: pa.DataType) -> int:
     return sum(_leaves(field.type) for field in fields) if fields else 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What follows from a file's schema alone: the schema it is stored in, its leaves, those with statistics."""
+
+    given: pa.Schema
+    stored: pa.Schema
+    leaves: list[str]
+    measured: list[str]
+
+
+def _columns(schema: pa.Schema) -> _Columns:
+    stored = schema_with_leaves(schema, _storable)
+    leaves = list(leaf_paths(stored))
+    return _Columns(schema, stored, leaves, [path for path in leaves if path not in WHOLE_VALUES])
+
+
 class ParquetEncoder:
     """One Parquet file; pyarrow's writer begins with the first row group.
 
     Args:
         schema: Of all rows.
         encoding: Codec and level.
+        columns: What `_columns` makes of the schema, where many files share it.
     """
 
-    def __init__(self, schema: pa.Schema, encoding: Encoding) -> None:
-        self._schema = schema_with_leaves(schema, _storable)
+    def __init__(self, schema: pa.Schema, encoding: Encoding, columns: _Columns | None = None) -> None:
+        columns = columns or _columns(schema)
+        self._schema = columns.stored
         self._cast = not self._schema.equals(schema)
         self._encoding = encoding
         self._chunks = Chunks()
-        self._leaves = list(leaf_paths(self._schema))
-        self._measured = [path for path in self._leaves if path not in WHOLE_VALUES]
+        self._leaves = columns.leaves
+        self._measured = columns.measured
         self._footer_bytes = 0
         self._writer: pq.ParquetWriter | None = None
 
@@ -159,11 +182,20 @@ class ParquetEncoder:
 def _statistics_bytes(group: pa.Table) -> int:
     """About how long the least and the largest text of each column are together."""
     longest = (
-        pc.max(pc.binary_length(column)).as_py() or 0
+        max(map(_longest, column.chunks), default=0)
         for name, column in zip(group.column_names, group.columns, strict=True)
         if name not in WHOLE_VALUES and (pa.types.is_string(column.type) or pa.types.is_binary(column.type))
     )
     return sum(2 * length for length in longest if length <= STATISTIC_BYTES_MAX)
+
+
+def _longest(texts: pa.Array) -> int:
+    """Bytes of the longest text. Compute functions take longer to call than a small row group takes to look at."""
+    offsets = texts.buffers()[1]
+    if not len(texts) or offsets is None:
+        return 0
+    ends = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * np.dtype(np.int32).itemsize)
+    return int(np.diff(ends).max())
 
 
 def _storable(type_: pa.DataType) -> pa.DataType:

@@ -65,7 +65,12 @@ class AdmittingDecoder:
         if self._met is None or not self._met[0].equals(schema, check_metadata=True):
             self._met = (schema, nullable_below_null(self._nullable(schema)))
         wanted = self._met[1]
-        return rows if wanted.equals(schema) else rows.cast(wanted)
+        if wanted.equals(schema):
+            return rows
+        columns = zip(rows.columns, wanted.types, strict=True)
+        # Most columns have their type already, and a cast of each costs as much as decoding some hundred records.
+        fitting = [column if column.type.equals(type_) else column.cast(type_) for column, type_ in columns]
+        return pa.RecordBatch.from_arrays(fitting, schema=wanted)
 
     def _nullable(self, schema: pa.Schema) -> pa.Schema:
         if not self._transformed:

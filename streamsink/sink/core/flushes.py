@@ -41,14 +41,9 @@ class Flushes:
         self._targets[flush_id] = _uncommitted(partitions)
         return tuple(self._targets[flush_id])
 
-    @property
-    def targets(self) -> dict[TopicPartition, int]:
-        """The offset by partition up to which files must close, for all flushes together."""
-        highest: dict[TopicPartition, int] = {}
-        for positions in self._targets.values():
-            for partition, position in positions.items():
-                highest[partition] = max(position, highest.get(partition, 0))
-        return highest
+    def target(self, partition: TopicPartition) -> int:
+        """The offset up to which a partition's files must close, for all flushes together; 0 where none must."""
+        return max((positions.get(partition, 0) for positions in self._targets.values()), default=0)
 
     def committed(self, partition: TopicPartition, offset: int) -> None:
         """Take a partition out of each flush that its commit fulfils.

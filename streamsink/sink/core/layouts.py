@@ -31,7 +31,8 @@ class UndecidedLayouts:
                 self._names.discard(name)
             else:
                 self._names.add(name)
-        self._names &= partitions.keys()
+        if self._names:
+            self._names &= partitions.keys()
         return before and not self._names
 
     def __bool__(self) -> bool:

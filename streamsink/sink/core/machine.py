@@ -246,8 +246,9 @@ class SinkMachine:
 
     def _close_for_flushes(self) -> None:
         """Close the files that a flush waits for, also files opened anew since another writer's object sent us back."""
-        for name, target in self._flushes.targets.items():
-            for lane in list(self.partitions[name].filing.lanes.values()):
+        for name in self._due.touched:
+            target = self._flushes.target(name)
+            for lane in list(self.partitions[name].filing.lanes.values()) if target else ():
                 if lane.open is not None and lane.open.first_offset < target:
                     self.partitions[name].filing.rotate(lane, Reason.FLUSH)
 

@@ -220,7 +220,7 @@ class PartitionState:
         return files
 
     def commit_due(self, now: float) -> bool:
-        """Order a commit if it is time, and say whether one was ordered."""
+        """Order a commit if it is time, and say whether to ask again after the next event."""
         if self.ledger is None or self.layout_before is not None or self.looking.wanted:
             return False
         leaving = self.release_deadline_s is not None
@@ -231,7 +231,8 @@ class PartitionState:
             self.commits.committing = wanted
             self._emit(do.Commit(self.topic_partition, *wanted))
         self.filing.forget_idle(self.ledger.frontier)
-        return True
+        # One that leaves and has all it wants waits for an event: asked after each, a thousand ask a thousand times.
+        return wanted is not None or not leaving
 
     def commit_wanted(self) -> Commit | None:
         """Offset and metadata to commit now, or None where the group has them, or where they don't fit yet."""

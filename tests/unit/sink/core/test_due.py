@@ -7,6 +7,7 @@ from streamsink.errors import TransientError
 from streamsink.record import TopicPartition
 from streamsink.sink.core import effects as do
 from streamsink.sink.core import events as on
+from streamsink.sink.core.flushes import Flushes
 from streamsink.sink.core.ledger import CommitMetadata
 from streamsink.sink.core.machine import SinkMachine
 from streamsink.sink.core.open_file import Lane
@@ -78,6 +79,40 @@ def test_once_the_last_layout_is_decided_all_other_partitions_claim():
     assert claims == []
     claimed = [effect.topic_partition for effect in tell(machine, on.ReachedEnd(NAMES[0], 0))]
     assert sorted(claimed) == NAMES[:5]
+
+
+def test_of_many_that_leave_one_is_asked_again_only_once_something_happened_to_it(monkeypatch):
+    machine = assigned()
+    for name in NAMES[:5]:
+        tell(machine, polled(name))
+    tell(machine, on.Revoked(tuple(NAMES[:5]), NOW + 30))
+    asked = []
+    original = PartitionState.commit_due
+
+    def commit_due(self, now):
+        asked.append(self.topic_partition)
+        return original(self, now)
+
+    monkeypatch.setattr(PartitionState, "commit_due", commit_due)
+    for _ in range(3):
+        tell(machine, on.Tick())
+    assert len(asked) <= len(NAMES[:5])
+    asked.clear()
+    tell(machine, on.Uploaded(1))
+    assert set(asked) == {NAMES[0]}
+
+
+def test_a_flush_closes_files_of_partitions_that_were_touched_alone(monkeypatch):
+    machine = assigned()
+    for name in NAMES[:5]:
+        tell(machine, polled(name))
+    closed = [type(each) for each in tell(machine, on.Flush(1))]
+    assert closed.count(do.Close) == 5
+    tell(machine, on.Tick())
+    asked = []
+    monkeypatch.setattr(Flushes, "target", lambda _self, name: asked.append(name) or 0)
+    tell(machine, polled(NAMES[9]))
+    assert asked == [NAMES[9]]
 
 
 def test_a_partition_that_left_is_asked_no_more():
