@@ -194,8 +194,9 @@ def test_what_a_callback_raises_comes_out_of_the_call_once(kafka, unique):
         read_on(reader)
     reader._callbacks.failed = None
     reader.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        reader.unsubscribe()
+    for call in (reader.unsubscribe, lambda: reader.read(10, 0.1)):
+        with pytest.raises(RuntimeError, match="closed"):
+            call()
 
 
 def test_a_rebalance_callback_that_fails_leaves_the_group_as_the_group_wants_it(kafka, unique):

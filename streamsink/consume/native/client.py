@@ -1,6 +1,6 @@
 """A group's client over librdkafka's C API: the form of confluent-kafka's `Consumer`, as far as it is used here.
 
-`read` takes its place of `consume`: messages become Arrow columns in the native library, and no object of Python's.
+`read` takes the place of `consume`: messages become Arrow columns in the native library, and no object of Python's.
 Calls, callbacks and errors are those of confluent-kafka, so that `KafkaSliceConsumer` can have either. Only what
 `rdkafka.h` documents is called, on a handle of our own.
 """
@@ -95,6 +95,7 @@ class NativeConsumer:
         Raises:
             TerminalError: They can't be read.
         """
+        self._open()
         self._callbacks.raise_kept()
         reading = self._reader.read(self._queue, count, _milliseconds(timeout_s))
         if not reading:
@@ -259,8 +260,8 @@ class NativeConsumer:
         # From here on the client's end is this call's, also if it never returns.
         self._abandoned.detach()
         self._library.consumer_close(self._handle)
-        self._library.queue_destroy(self._queue)
         handle, self._handle = self._handle, None
+        self._library.queue_destroy(self._queue)
         self._library.destroy(handle)
         self._callbacks.raise_kept()
 
