@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from threading import Event
 
 import numpy as np
 
@@ -177,12 +178,18 @@ def check_all(archive: Archive, entries: list[ArchivedObject], *, md5: bool = Fa
         TransientError: An object can't be read, again and again.
         TerminalError: The store refuses.
     """
+    ended = Event()
+
+    def check(chunk: list[ArchivedObject]) -> list[CheckedObject]:
+        return [check_object(archive, entry, md5=md5) for entry in chunk if not ended.is_set()]
+
     checked = read_ahead(
-        lambda chunk: [check_object(archive, entry, md5=md5) for entry in chunk],
+        check,
         _chunks(entries),
         threads=READERS,
         size_bytes=lambda chunk: sum(entry.size_bytes for entry in chunk),
         bytes_max=HELD_BYTES_MAX,
+        ended=ended,
     )
     return chain.from_iterable(checked)
 

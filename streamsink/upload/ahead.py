@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -18,6 +19,7 @@ def read_ahead(
     threads: int,
     size_bytes: Callable[[Item], int] = lambda _item: 0,
     bytes_max: int = 0,
+    ended: Event | None = None,
 ) -> Iterator[Result]:
     """Results in the order of their items, twice as many calls begun as there are threads at most.
 
@@ -27,6 +29,7 @@ def read_ahead(
         threads: How many calls run at once.
         size_bytes: The memory that an item's call holds until its result is taken.
         bytes_max: No call begins while those begun hold more than this together; one always runs. 0 is no bound.
+        ended: Set once no more results are wanted: those calls that run are waited for, and long ones may look at it.
 
     Raises:
         Exception: A call's error, when its turn comes.
@@ -46,5 +49,7 @@ def read_ahead(
             while begun:
                 yield begun.popleft()[0].result()
         finally:
+            if ended is not None:
+                ended.set()
             for future, _ in begun:
                 future.cancel()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -107,7 +106,7 @@ class ObjectDescription:
         Raises:
             TerminalError: They are not ours.
         """
-        return cls._from_texts(name, _stripped(footer, FOOTER_PREFIX))
+        return cls._from_texts(name, footer, _IN_FOOTER)
 
     @classmethod
     def from_metadata(cls, name: str, metadata: Mapping[str, str], *, size_bytes: int) -> ObjectDescription | None:
@@ -124,14 +123,15 @@ class ObjectDescription:
         Raises:
             TerminalError: They are ours and damaged.
         """
-        lowered = {key.lower(): value for key, value in metadata.items()}
-        texts = {key.replace("-", "_"): unquote(value) for key, value in _stripped(lowered, METADATA_PREFIX).items()}
+        texts = {key.lower(): unquote(value) if "%" in value else value for key, value in metadata.items()}
         if not texts.keys() >= _TELLING:
             return None
-        texts["size_bytes"] = str(size_bytes)
-        with contextlib.suppress(binascii.Error):
-            texts["md5"] = base64.b64decode(lowered.get(MD5_KEY, ""), validate=True).hex()
-        return cls._from_texts(name, texts)
+        texts[_IN_METADATA["size_bytes"]] = str(size_bytes)
+        try:
+            texts[_IN_METADATA["md5"]] = base64.b64decode(texts.get(MD5_KEY, ""), validate=True).hex()
+        except binascii.Error:
+            texts.pop(_IN_METADATA["md5"], None)
+        return cls._from_texts(name, texts, _IN_METADATA)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, object]) -> ObjectDescription:
@@ -140,13 +140,14 @@ class ObjectDescription:
         Raises:
             TerminalError: It is none.
         """
-        return cls._from_texts(str(entry.get("name", "")), {key: str(value) for key, value in entry.items()})
+        return cls._from_texts(str(entry.get("name", "")), {key: str(value) for key, value in entry.items()}, _IN_JSON)
 
     @classmethod
-    def _from_texts(cls, name: str, texts: Mapping[str, str]) -> ObjectDescription:
+    def _from_texts(cls, name: str, texts: Mapping[str, str], keys: Mapping[str, str]) -> ObjectDescription:
+        """Of entries whose keys are those of `keys`, by field."""
         known: dict[str, object] = {"timestamp_min_ms": None, "timestamp_max_ms": None, "layout": "", "writer": ""}
-        for key in _FIELDS:
-            text = texts.get(key)
+        for key, entry in keys.items():
+            text = texts.get(entry)
             if text is None:
                 continue
             if key not in _NUMBERS:
@@ -164,10 +165,6 @@ class ObjectDescription:
         return cls(**known)  # type: ignore[arg-type]
 
 
-def _stripped(entries: Mapping[str, str], prefix: str) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in entries.items() if key.startswith(prefix)}
-
-
 _TAGS = {"startOffset": "first-offset", "endOffset": "last-offset", "recordCount": "record-count"}
 
 
@@ -179,5 +176,11 @@ def offset_tags(metadata: Mapping[str, str]) -> dict[str, str]:
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ObjectDescription))
 _OF_THE_BYTES = ("sha256", "md5", "size_bytes")
-_TELLING = {"topic", "partition", "lane", "first_offset", "last_offset", "record_count", "sha256"}
+_IN_JSON = {field: field for field in _FIELDS}
+_IN_FOOTER = {field: f"{FOOTER_PREFIX}{field}" for field in _FIELDS}
+_IN_METADATA = {field: f"{METADATA_PREFIX}{field.replace('_', '-')}" for field in _FIELDS}
+_TELLING = {
+    _IN_METADATA[field]
+    for field in ("topic", "partition", "lane", "first_offset", "last_offset", "record_count", "sha256")
+}
 _NOT_OURS = "something else wrote an object of this name, or it was changed"

@@ -1,16 +1,20 @@
 """Verification finds every kind of damage, and no damage where there is none."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Lock
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from streamsink.archive.archive import Archive
 from streamsink.archive.check import HOUR_MS
 from streamsink.archive.open import open_archive
-from streamsink.archive.verify import verify_archive
+from streamsink.archive.verify import CHUNK_OBJECTS, READERS, check_all, verify_archive
 from streamsink.encode.parquet_read import BATCH_ROWS
 from streamsink.record import ENVELOPE, TIMESTAMP_TYPE
+from streamsink.upload.ahead import read_ahead
 from streamsink.upload.local import LocalStore
 from streamsink.upload.memory import MemoryStore
 from tests.unit.archive.made import encoding, put, raw_rows
@@ -202,3 +206,41 @@ def test_more_small_objects_than_one_call_takes_are_checked_in_order(tmp_path, s
     verdict = verdict_of(tmp_path, checked=checked.append)
     assert [int(one.offsets[0]) for one in checked] == list(range(0, 5000, 10))
     assert (verdict.sound, verdict.partitions[0].tiling.hole_count) == (True, 0)
+
+
+def test_a_check_that_is_given_up_reads_no_more_objects_than_those_in_work(monkeypatch):
+    store = GatedStore("verify-given-up")
+    for start in range(0, 40 * CHUNK_OBJECTS * READERS, 10):
+        put(store, range(start, start + 10), manifest=False)
+    archive = Archive(store, "memory://verify-given-up", "topics/")
+    entries = list(archive.objects())
+    given = []
+    monkeypatch.setattr(
+        "streamsink.archive.verify.read_ahead",
+        lambda *args, ended, **named: given.append(ended) or read_ahead(*args, ended=ended, **named),
+    )
+    store.free = {entry.name for entry in entries[:CHUNK_OBJECTS]}
+    checked = [check_all(archive, entries)]
+    next(checked[0])
+    with ThreadPoolExecutor(1) as pool:
+        over = pool.submit(checked.clear)
+        assert given[0].wait(timeout=10)
+        store.gate.set()
+        over.result(timeout=10)
+    assert store.reads <= CHUNK_OBJECTS + READERS
+
+
+class GatedStore(MemoryStore):
+    """Its reads wait at a gate, all but those of `free` names."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.gate, self.lock = Event(), Lock()
+        self.free, self.reads = set(), 0
+
+    def read(self, name):
+        with self.lock:
+            self.reads += 1
+        if name not in self.free:
+            assert self.gate.wait(timeout=10)
+        return super().read(name)
