@@ -12,7 +12,7 @@ from streamsink.database.point_rows import Columns, PointRows
 from streamsink.database.points import Column, Shape
 from streamsink.database.protocol import Table
 from streamsink.errors import TerminalError, TransientError
-from tests.contract.influxdb_database import InfluxBackend
+from tests.contract.influxdb_database import HOUR_NS, InfluxBackend
 from tests.servers.process import free_port
 from tests.servers.tcp_proxy import TcpProxy
 
@@ -76,6 +76,31 @@ def test_a_reader_who_may_not_see_the_shards_reads_the_same_rows(backend, name):
     of_reader, tables = read(backend.open_as_reader(name))
     assert of_reader == of_admin
     assert "shard duration" in tables["changed types"].notice
+
+
+def test_each_write_of_a_restore_is_of_one_shard(backend, name, monkeypatch):
+    sent = []
+    write = client.InfluxClient.write
+
+    def written(self, lines, policy, what):
+        sent.append((what, list(lines)))
+        write(self, sent[-1][1], policy, what)
+
+    monkeypatch.setattr(client.InfluxClient, "write", written)
+    with (
+        contextlib.closing(backend.open(name).snapshot([])) as snapshot,
+        contextlib.closing(backend.open(f"{name}_copy").restore()) as restore,
+    ):
+        for table in snapshot.tables:
+            restore.create(table)
+        for table in snapshot.tables:
+            for rows in snapshot.rows(table, after=None, batch_rows=40):
+                restore.load(table, rows)
+    orders = [[int(line.rpartition(b" ")[2]) for line in lines] for what, lines in sent if what == "loading orders"]
+    assert sum(map(len, orders)) == 100
+    assert all(len({time // (2 * HOUR_NS) for time in times}) == 1 for times in orders)
+    assert max(map(len, orders)) > 1
+    assert read(backend.open(name))[0] == read(backend.open(f"{name}_copy"))[0]
 
 
 def test_points_older_than_their_policy_keeps_are_restored_and_the_policy_comes_last(backend, influxdb, name):
