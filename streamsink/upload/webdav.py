@@ -24,6 +24,7 @@ from streamsink.errors import (
 )
 from streamsink.upload.name import require_fit
 from streamsink.upload.protocol import ObjectInfo
+from streamsink.upload.webdav_chunks import CHUNK_BYTES, ChunkedUploads, uploads_folder
 from streamsink.upload.webdav_http import Answer, Login, WebDavClient
 from streamsink.upload.webdav_listing import PROPFIND_BODY, Member, read_members
 
@@ -46,15 +47,20 @@ class WebDavStore:
         login: Who we are.
         timeout_s: For one request.
         by_move: Whether objects are created by a move, not by a conditional PUT.
+        chunk_bytes: In NextCloud, objects above this size are uploaded in chunks of it, and created by a move.
     """
 
-    def __init__(self, url: str, login: Login, *, timeout_s: float, by_move: bool = True) -> None:
+    def __init__(
+        self, url: str, login: Login, *, timeout_s: float, by_move: bool = True, chunk_bytes: int = CHUNK_BYTES
+    ) -> None:
         self.url = url
         self.keeps_metadata = False
         base = url.removeprefix("webdav+")
         self._client = WebDavClient(base, login, timeout_s=timeout_s)
         self._root = unquote(urlsplit(base).path).rstrip("/")
         self._by_move = by_move
+        uploads = uploads_folder(self._root)
+        self._chunked = None if uploads is None else ChunkedUploads(self._client, uploads, chunk_bytes=chunk_bytes)
         self._folders: set[str] = set()
         self._lock = threading.Lock()
         self._swept = False
@@ -63,7 +69,7 @@ class WebDavStore:
     def create(self, name: str, data: bytes | memoryview, metadata: Mapping[str, str]) -> None:  # noqa: ARG002
         """See `Store.create`; a WebDAV server keeps no metadata of ours."""
         require_fit(name, self.url)
-        if not self._by_move:
+        if not self._by_move and not self._is_large(data):
             self._put_new(name, data)
             return
         self._sweep_once()
@@ -143,7 +149,7 @@ class WebDavStore:
 
     def _move_in(self, name: str, data: bytes | memoryview) -> None:
         temporary = f"{TEMPORARY_FOLDER}/{uuid.uuid4().hex}"
-        self._write(temporary, data, headers={"Content-Type": "application/octet-stream"})
+        self._write_temporary(temporary, data)
         try:
             self._move_to(temporary, name)
         except BaseException:
@@ -151,6 +157,21 @@ class WebDavStore:
             with contextlib.suppress(StreamsinkError):
                 self._remove(temporary)
             raise
+
+    def _is_large(self, data: bytes | memoryview) -> bool:
+        return self._chunked is not None and len(data) > self._chunked.chunk_bytes
+
+    def _write_temporary(self, temporary: str, data: bytes | memoryview) -> None:
+        if self._chunked is not None and self._is_large(data):
+            self._make_folders(temporary, again=True)
+            if self._chunked.write(self._path(temporary), data, lambda: self._size(temporary)):
+                return
+            self._chunked = None
+        self._write(temporary, data, headers={"Content-Type": "application/octet-stream"})
+
+    def _size(self, name: str) -> int | None:
+        found = self.head(name)
+        return None if found is None else found.size_bytes
 
     def _move_to(self, temporary: str, name: str) -> None:
         answer = self._move(temporary, name)

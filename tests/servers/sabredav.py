@@ -1,5 +1,7 @@
 """A real sabre/dav server, NextCloud's own library: Debian's package behind PHP's server, one user."""
 
+from pathlib import Path
+
 from tests.servers.dav_endpoint import DavEndpoint
 from tests.servers.debian import program
 from tests.servers.process import ServerProcess
@@ -22,7 +24,7 @@ class RenamingTree extends Sabre\\DAV\\ObjectTree {
     }
 }
 $server = new Sabre\\DAV\\Server(new RenamingTree(new Sabre\\DAV\\FSExt\\Directory(getenv('DAV_DATA'))));
-$server->setBaseUri('/dav/');
+$server->setBaseUri(getenv('DAV_BASE'));
 class OneUser extends Sabre\\DAV\\Auth\\Backend\\AbstractBasic {
     protected function validateUserPass($user, $password) {
         return $user === getenv('DAV_USER') && $password === getenv('DAV_PASSWORD');
@@ -37,12 +39,23 @@ class SabreDavServer(DavEndpoint):
     """An endpoint with one user, below `/dav`."""
 
     username, password = USERNAME, PASSWORD
+    base = "/dav/"
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        super().__init__(folder)
+        self.environment = environment
+
+    def script(self) -> str:
+        """What PHP runs for each request."""
+        return _SERVE
 
     def start(self) -> None:
         data, script = self.folder / "data", self.folder / "serve.php"
         data.mkdir(parents=True, exist_ok=True)
-        script.write_text(_SERVE)
+        script.write_text(self.script())
         environment = {
+            **self.environment,
+            "DAV_BASE": self.base,
             "DAV_DATA": str(data),
             "DAV_USER": USERNAME,
             "DAV_PASSWORD": PASSWORD,
