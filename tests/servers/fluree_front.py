@@ -92,8 +92,10 @@ class Handler(BaseHTTPRequestHandler):
         yield [{"type": "head", "vars": names}]
         while (rows := stream.next_batch(1_000)) is not None:
             count += len(rows)
-            bound = [{n: as_binding(term) for n, term in zip(names, row, strict=True)} for row in rows]
-            if bound:
+            # A batch may be the whole answer, however few rows are asked for.
+            for start in range(0, len(rows), 1_000):
+                some = rows[start : start + 1_000]
+                bound = [{n: as_binding(term) for n, term in zip(names, row, strict=True)} for row in some]
                 yield [{"type": "row", "row": one} for one in bound]
         yield [{"type": "heartbeat", "t_ms": 1}, {"type": "end", "rows": count}]
 
