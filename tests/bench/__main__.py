@@ -9,7 +9,8 @@ with `avro` it archives values of a Schema Registry (`avro.py`), with `messy` JS
 with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic against its archive (`audit.py`),
 with `decode` it measures the JSON decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`),
 with `spark` Spark reads what was archived (`spark.py`), with `first-record` a worker starts (`first_record.py`), with
-`databases` it takes snapshots of databases (`databases.py`).
+`databases` it takes snapshots of databases (`databases.py`), with `peers` Quix Streams archives beside us (`peers.py`).
+The cases of `make bench` itself, of `native` and of `peers` leave a table and a plot in `build/bench`.
 """
 
 import json
@@ -26,7 +27,8 @@ from statistics import median
 from confluent_kafka import Consumer
 
 from streamsink.consume.settings import consumer_settings
-from tests.bench import audit, avro, databases, decode, first_record, footprint, messy, replay, spark, verify
+from tests.bench import audit, avro, databases, decode, first_record, footprint, messy, peers, replay, spark, verify
+from tests.bench.report import Bar, write_report
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
 
@@ -192,19 +194,45 @@ def _print_medians(runs: list[dict[str, Figures]]) -> None:
         )
 
 
-def _archive_cases(cases: dict[str, dict[str, str]]) -> int:
+def _bars(runs: list[dict[str, Figures]]) -> list[Bar]:
+    bars = []
+    for case in list(runs[0])[2:]:
+        ratios = [run[case].ratio for run in runs]
+        rate = median(run[case].rate for run in runs)
+        bars.append(Bar(case, rate, median(ratios), min(ratios), max(ratios)))
+    return bars
+
+
+def _with_logs(folder: Path) -> KafkaServer:
+    """A broker with the records in its topic `logs`."""
+    kafka = KafkaServer(folder)
+    kafka.start()
+    kafka.create_topic("logs", PARTITIONS)
+    size = fill(kafka, "logs", log_records(20_000))
+    print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core, medians of {RUNS} runs", flush=True)
+    return kafka
+
+
+def _archive_cases(cases: dict[str, dict[str, str]], name: str) -> int:
     with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
         folder = Path(text)
-        kafka = KafkaServer(folder / "kafka")
-        kafka.start()
+        kafka = _with_logs(folder / "kafka")
         try:
-            kafka.create_topic("logs", PARTITIONS)
-            size = fill(kafka, "logs", log_records(20_000))
-            print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core, medians of {RUNS} runs", flush=True)
-            _print_medians([_one_run(kafka, folder / f"run-{run}", cases) for run in range(RUNS)])
+            runs = [_one_run(kafka, folder / f"run-{run}", cases) for run in range(RUNS)]
         finally:
             kafka.stop()
+    _print_medians(runs)
+    write_report(name, f"{RECORDS:,} records: of consume() alone (red), by CPU", _bars(runs))
     return 0
+
+
+def _beside_peers(kafka: KafkaServer, folder: Path) -> dict[str, float]:
+    """Records per CPU-second, start included: of `consume()`, which has none, and of our cases with JSON."""
+    rates = {"consume()": consume_only(kafka, "logs")}
+    for number, (case, config) in enumerate(list(NATIVE_CASES.items())[:2]):
+        about = archive(kafka, "logs", f"{folder.name}-{number}", config, folder / str(number))
+        rates[f"streamsink: {case}".replace("JSON to Parquet zstd, columns", "JSON to Parquet")] = about[3]
+    return rates
 
 
 def _metric(worker: WorkerServer, name: str) -> list[str]:
@@ -227,12 +255,13 @@ def main() -> int:
         "audit": lambda: audit.main(RECORDS),
         "spark": spark.main,
         "first-record": first_record.main,
-        "native": lambda: _archive_cases(NATIVE_CASES),
+        "native": lambda: _archive_cases(NATIVE_CASES, "native"),
+        "peers": lambda: peers.main(RUNS, RECORDS, _beside_peers, _with_logs),
         "databases": databases.main,
     }
     if sys.argv[1:]:
         return others[sys.argv[1]]()
-    _archive_cases(CASES)
+    _archive_cases(CASES, "archive")
     return replay.main(log_records(20_000), RECORDS)
 
 

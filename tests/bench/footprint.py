@@ -93,20 +93,23 @@ def read_so_far(worker: WorkerServer) -> int:
     return sum(int(float(line.split()[-1])) for line in lines if line.startswith("streamsink_records_total"))
 
 
-def archive(kafka: KafkaServer, topic: str, count: int, config: dict[str, str], folder: Path) -> tuple[float, int]:
-    """Records per second from the first to the last that was read, and the task's peak in bytes."""
+def archive(
+    kafka: KafkaServer, topic: str, count: int, config: dict[str, str], folder: Path
+) -> tuple[float, int, float]:
+    """Records per second and per CPU-second from the first to the last that was read; between them the task's peak."""
     with running(kafka, folder) as worker:
         sink(worker, "bench", topic, config)
         peak = Peak(worker.pid)
-        points: list[tuple[int, float]] = []
+        points: list[tuple[int, float, float]] = []
         began = time.monotonic()
         while (not points or points[-1][0] < count) and time.monotonic() < began + RUN_S_MAX:
             seen = read_so_far(worker)
             if seen and (not points or seen > points[-1][0]):
-                points.append((seen, time.monotonic()))
+                points.append((seen, time.monotonic(), sum(cpu for _, cpu, _ in processes(worker.pid).values())))
             time.sleep(SAMPLE_S)
-        (first, at_first), (last, at_last) = points[0], points[-1]
-        return (last - first) / max(0.001, at_last - at_first), peak.end()
+        (first, at_first, cpu_first), (last, at_last, cpu_last) = points[0], points[-1]
+        read = last - first
+        return read / max(0.001, at_last - at_first), peak.end(), read / max(0.01, cpu_last - cpu_first)
 
 
 def fill(kafka: KafkaServer, topic: str, partitions: int, values: list[bytes], count: int) -> None:
@@ -130,7 +133,7 @@ def large_records(kafka: KafkaServer, records: list[bytes], folder: Path) -> str
     """Records of 5 KB."""
     values = [json.dumps(json.loads(record) | {"body": record.hex() * 12}).encode() for record in records[:2_000]]
     fill(kafka, "large", 4, values, 120_000)
-    rate, peak = archive(kafka, "large", 120_000, {"rotate.age.ms": "10000"}, folder)
+    rate, peak, _ = archive(kafka, "large", 120_000, {"rotate.age.ms": "10000"}, folder)
     return f"{rate:,.0f}/s by the clock, task's peak {peak / 1e6:.0f} MB"
 
 
@@ -144,7 +147,7 @@ def many_lanes(paths: int, count: int) -> Callable[[KafkaServer, list[bytes], Pa
         ]
         topic = f"paths-{paths}"
         fill(kafka, topic, 64, values, count)
-        rate, peak = archive(kafka, topic, count, TIGHT, folder)
+        rate, peak, _ = archive(kafka, topic, count, TIGHT, folder)
         return f"{rate:,.0f}/s by the clock, task's peak {peak / 1e6:.0f} MB"
 
     return run
@@ -191,14 +194,17 @@ def first_record(kafka: KafkaServer, records: list[bytes], folder: Path) -> str:
 
 
 def many_partitions(kafka: KafkaServer, records: list[bytes], folder: Path) -> str:
-    """1,000 partitions beside one."""
+    """1,000 partitions beside one, by the CPU of the whole worker."""
     rates = []
     for partitions in (1, 1000):
         fill(kafka, f"partitions-{partitions}", partitions, records, 1_000_000)
-        rate, peak = archive(kafka, f"partitions-{partitions}", 1_000_000, {}, folder / str(partitions))
+        _, peak, rate = archive(kafka, f"partitions-{partitions}", 1_000_000, {}, folder / str(partitions))
         rates.append(rate)
     one, many = rates
-    return f"{many / one:.2f} of one partition's rate ({many:,.0f}/s of {one:,.0f}/s), task's peak {peak / 1e6:.0f} MB"
+    return (
+        f"{many / one:.2f} of one partition's records per CPU-second ({many:,.0f} of {one:,.0f}), "
+        f"task's peak {peak / 1e6:.0f} MB"
+    )
 
 
 CASES: dict[str, Callable[[KafkaServer, list[bytes], Path], str]] = {
