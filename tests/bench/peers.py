@@ -35,9 +35,10 @@ def quix_python() -> Path:
 
 def quix(bootstrap: str, topic: str, group: str, folder: Path, count: int) -> float:
     """Records per CPU-second of Quix, with its start."""
-    argv = [str(quix_python()), __file__, bootstrap, topic, group, str(folder), str(count)]
+    # It takes no path with a hyphen.
+    argv = [str(quix_python()), __file__, bootstrap, topic, group, folder.name, str(count)]
     pin = lambda: os.sched_setaffinity(0, {0})  # noqa: E731
-    done = subprocess.run(argv, preexec_fn=pin, stdout=subprocess.PIPE, check=True, timeout=600)
+    done = subprocess.run(argv, cwd=folder.parent, preexec_fn=pin, stdout=subprocess.PIPE, check=True, timeout=600)
     rows, cpu_s = done.stdout.decode().split()[-2:]
     assert int(rows) == count, f"Quix wrote {rows} of {count} records"
     return count / float(cpu_s)
