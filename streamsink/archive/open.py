@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 from streamsink.archive.archive import OWN_FOLDER, Archive
 from streamsink.errors import ConfigError, NothingThereError, Problem, StreamsinkError, TerminalError
 from streamsink.upload.open import open_store
-from streamsink.upload.protocol import KnowsWhetherAny, Store
+from streamsink.upload.protocol import has_any
 
 _DEFAULT_FOLDER = "topics"
 _WHAT_ARCHIVE_IS = "ARCHIVE is archive.url with topics.dir, for example file:///var/lib/archive/topics"
@@ -68,8 +68,8 @@ def place_for(location: str, options: Mapping[str, str]) -> tuple[str, str]:
     top = open_store(bare, options)
     try:
         above = folder.rpartition("/")[0]
-        there = _upwards(folder) if _has_any(top, f"{folder}/".lstrip("/")) else iter(())
-        root = next((at for at in there if _has_any(top, f"{at}/{OWN_FOLDER}/".lstrip("/"))), above)
+        there = _upwards(folder) if has_any(top, f"{folder}/".lstrip("/")) else iter(())
+        root = next((at for at in there if has_any(top, f"{at}/{OWN_FOLDER}/".lstrip("/"))), above)
     finally:
         top.close()
     below = folder.removeprefix(root).strip("/")
@@ -119,9 +119,9 @@ def _open_local(url: str, place: Path, options: Mapping[str, str]) -> Archive:
 def _open_remote(url: str, parts: SplitResult, options: Mapping[str, str]) -> Archive:
     folder = unquote(parts.path).strip("/")
     top = open_store(urlunsplit((parts.scheme, parts.netloc, "", "", "")), options)
-    root = next((at for at in _upwards(folder) if _has_any(top, f"{at}/{OWN_FOLDER}/".lstrip("/"))), folder)
+    root = next((at for at in _upwards(folder) if has_any(top, f"{at}/{OWN_FOLDER}/".lstrip("/"))), folder)
     single = bool(folder) and top.head(folder) is not None
-    if not single and not _has_any(top, f"{folder}/".lstrip("/")):
+    if not single and not has_any(top, f"{folder}/".lstrip("/")):
         raise _nothing_at(url)
     if single and root == folder:
         root = folder.rpartition("/")[0]
@@ -136,12 +136,6 @@ def _upwards(folder: str) -> Iterator[str]:
     while folder:
         folder = folder.rpartition("/")[0]
         yield folder
-
-
-def _has_any(store: Store, prefix: str) -> bool:
-    if isinstance(store, KnowsWhetherAny):
-        return store.has_any(prefix)
-    return next(iter(store.list(prefix)), None) is not None
 
 
 def _nothing_at(location: str) -> StreamsinkError:

@@ -122,3 +122,19 @@ class KnowsWhetherAny(Protocol):
             TerminalError: The store can't be read.
         """
         ...
+
+
+def has_any(store: Store, prefix: str) -> bool:
+    """Whether a store has an object whose name starts with a prefix, asked in the cheapest way that it has.
+
+    Args:
+        store: Any store.
+        prefix: As `Store.list` takes it.
+
+    Raises:
+        TransientError: The store can't be read now.
+        TerminalError: The store can't be read.
+    """
+    if isinstance(store, KnowsWhetherAny):
+        return store.has_any(prefix)
+    return next(iter(store.list(prefix)), None) is not None
