@@ -31,6 +31,7 @@ CASES = {
     "Avro to Avro null, columns": {"format.class": "avro", "avro.codec": "null"},
     "Avro to Avro zstandard, columns": {"format.class": "avro", "avro.codec": "zstandard"},
     "Avro to Parquet zstd, both": {"format.class": "parquet", "archive.value": "both"},
+    "Avro to Parquet, columns, native": {"format.class": "parquet", "consumer.native": "true"},
 }
 
 Archive = Callable[[KafkaServer, str, str, dict[str, str], Path], tuple[float, float, int, float]]

@@ -39,7 +39,7 @@ def table(title: str, bars: Sequence[Bar]) -> str:
 
 
 def plot(title: str, bars: Sequence[Bar]) -> str:
-    """The bars as SVG, which is light and dark as the page is."""
+    """The bars as SVG, with a line where `consume()` is."""
     scale = BAR_PX / max(1.0, *(bar.most for bar in bars))
     width, height = NAME_PX + BAR_PX + END_PX, TOP_PX + ROW_PX * len(bars) + 8
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
