@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
@@ -22,7 +21,6 @@ MD5_KEY = "md5chksum"
 _NUMBERS = frozenset(
     {"partition", "first_offset", "last_offset", "record_count", "timestamp_min_ms", "timestamp_max_ms", "size_bytes"}
 )
-_NUMBER = re.compile(r"-?\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class ObjectDescription:
                 continue
             if key not in _NUMBERS:
                 known[key] = text
-            elif text.isdecimal() or _NUMBER.fullmatch(text):
+            elif text.removeprefix("-").isdecimal():
                 known[key] = int(text)
             else:
                 raise TerminalError(f"{name}: {key} is {text!r}, not a number", hint=_NOT_OURS)
