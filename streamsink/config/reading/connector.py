@@ -291,6 +291,18 @@ def _read_errors(values: Values, topics: tuple[str, ...], dead_letters: tuple[st
     )
 
 
+def refuse_transforms(values: Values, why: str) -> None:
+    """Tell of transforms and predicates, which sources don't have.
+
+    Args:
+        values: Takes the problems.
+        why: Follows "is not supported for sources: ".
+    """
+    for key in ("transforms", "predicates"):
+        if values.given(key):
+            values.problem(key, f"is not supported for sources: {why}")
+
+
 def warn_of_unknown(values: Values) -> None:
     """Keys nobody defines: told with the nearest name, and quietly passed over where others make up the names."""
     own_format = find_plugin(PluginType.FORMAT, values.raw.get("format.class", "")) is not None

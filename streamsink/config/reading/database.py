@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from streamsink.config.keys.database import OPTION_PREFIX
 from streamsink.config.keys.definition import Values
 from streamsink.config.reading.clients import read_clients
-from streamsink.config.reading.connector import ValidationReport, source_report, usable_warnings, warn_of_unknown
+from streamsink.config.reading.connector import (
+    ValidationReport,
+    refuse_transforms,
+    source_report,
+    usable_warnings,
+    warn_of_unknown,
+)
 from streamsink.config.url_passwords import find_passwords
 from streamsink.config.vendors.sources import DATABASE_CLASS, find_source
 
@@ -76,9 +82,7 @@ def _read(raw: Mapping[str, str], worker: Mapping[str, str]) -> tuple[Values, Da
     assert kind is not None
     values = kind.definition.read(raw)
     warn_of_unknown(values)
-    for key in ("transforms", "predicates"):
-        if raw.get(key, "").strip():
-            values.problem(key, "is not supported for sources: rows come as they are")
+    refuse_transforms(values, "rows come as they are")
     if find_passwords(values.text("database.url")):
         values.problem("database.url", f"has a password in it: give it as {OPTION_PREFIX}password")
     consumer, producer = read_clients(values, worker)

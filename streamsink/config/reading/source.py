@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from streamsink.config.keys.definition import Values
 from streamsink.config.keys.source import BULK
 from streamsink.config.reading.clients import read_clients
-from streamsink.config.reading.connector import ValidationReport, source_report, usable_warnings, warn_of_unknown
+from streamsink.config.reading.connector import (
+    ValidationReport,
+    refuse_transforms,
+    source_report,
+    usable_warnings,
+    warn_of_unknown,
+)
 from streamsink.config.reading.location import check_credentials, read_location
 from streamsink.config.vendors.sources import SOURCES, find_source
 
@@ -75,9 +81,7 @@ def _read(raw: Mapping[str, str], worker: Mapping[str, str]) -> tuple[Values, So
     kind = find_source(raw.get("connector.class", "")) or SOURCES[0]
     values = kind.definition.read(raw)
     warn_of_unknown(values)
-    for key in ("transforms", "predicates"):
-        if raw.get(key, "").strip():
-            values.problem(key, "is not supported for sources: records go back as they were")
+    refuse_transforms(values, "records go back as they were")
     url, options = read_location(values, kind)
     check_credentials(values)
     consumer, producer = read_clients(values, worker)
