@@ -58,8 +58,19 @@ class CheckedObject:
     """The problems that don't come from the manifest."""
     hours: Mapping[int, int] = field(default_factory=dict)
     """Records by hour since 1970, by their time; those without a time are in none."""
-    description: ObjectDescription | None = None
-    """The object's description of itself, with the hashes of its bytes; None where it has none."""
+    said: ObjectDescription | None = None
+    """The object's description of itself; None where it has none."""
+    md5: str = ""
+    """Of the bytes, where it was asked for."""
+    size_bytes: int = 0
+    """Of the bytes that were read."""
+
+    @property
+    def description(self) -> ObjectDescription | None:
+        """The object's description of itself, with the hashes of its bytes; None where it has none."""
+        if self.said is None:
+            return None
+        return self.said.sealed(sha256=self.sha256, md5=self.md5 or self.said.md5, size_bytes=self.size_bytes)
 
 
 @dataclass(slots=True)
@@ -73,22 +84,55 @@ class Content:
     """Whether each offset is above the one before it."""
 
 
-def check_object(archive: Archive, entry: ArchivedObject, *, md5: bool = False) -> CheckedObject:
-    """Read an object, decode all of it, and compare it with its name, its own words, and the manifest's.
+@dataclass(frozen=True, slots=True)
+class ReadObject:
+    """An object as it was read, before anything is known of its bytes."""
+
+    entry: ArchivedObject
+    read: tuple[ObjectInfo, bytes] | None
+    """What the store has, and the bytes; None where the object is gone."""
+
+
+def read_object(archive: Archive, entry: ArchivedObject) -> ReadObject:
+    """Read an object's bytes, again where the store stumbles.
 
     Args:
         archive: The archive that holds it.
         entry: The object.
-        md5: Whether the description is to have the MD5 of the bytes.
 
     Raises:
         TransientError: It can't be read, again and again.
         TerminalError: The store refuses.
     """
-    try:
-        info, data = _read(archive, entry.name)
-    except ObjectMissingError:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return ReadObject(entry, archive.store.read(entry.name))
+        except ObjectMissingError:
+            return ReadObject(entry, None)
+        except TransientError as error:
+            if attempt == ATTEMPTS:
+                raise
+            jitter = random.random()  # noqa: S311 - spreads readers
+            time.sleep(BACKOFF.delay_s(attempt, jitter=jitter, retry_after_s=error.retry_after_s))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def check_object(archive: Archive, given: ReadObject, *, md5: bool = False) -> CheckedObject:
+    """Decode all of an object, and compare it with its name, its own words, and the manifest's.
+
+    Args:
+        archive: The archive that holds it, with its sidecar and its siblings.
+        given: The object as it was read.
+        md5: Whether the description is to have the MD5 of the bytes.
+
+    Raises:
+        TransientError: Its sidecar or a sibling can't be read now.
+        TerminalError: The store refuses.
+    """
+    entry = given.entry
+    if given.read is None:
         return CheckedObject(entry, problems=("it was deleted while it was being verified",))
+    info, data = given.read
     sha256 = hashlib.sha256(data).hexdigest()
     recorded = _story(archive.manifest().of(entry.name), sha256)
     problems: list[str] = []
@@ -122,20 +166,18 @@ def check_object(archive: Archive, entry: ArchivedObject, *, md5: bool = False) 
     offsets = content.offsets
     if offsets is None and said and not own_problems:
         offsets = _without_holes(said[-1])
-    own = _sealed(said[-1], data, sha256, md5=md5) if said else None
-    return CheckedObject(entry, sha256, content.records, offsets, (*found, *problems), own_problems, content.hours, own)
-
-
-def _read(archive: Archive, name: str) -> tuple[ObjectInfo, bytes]:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return archive.store.read(name)
-        except TransientError as error:
-            if attempt == ATTEMPTS:
-                raise
-            jitter = random.random()  # noqa: S311 - spreads readers
-            time.sleep(BACKOFF.delay_s(attempt, jitter=jitter, retry_after_s=error.retry_after_s))
-    raise AssertionError("the last attempt returns or raises")
+    return CheckedObject(
+        entry,
+        sha256,
+        content.records,
+        offsets,
+        (*found, *problems),
+        own_problems,
+        content.hours,
+        said=said[-1] if said else None,
+        md5=hashlib.md5(data, usedforsecurity=False).hexdigest() if md5 else "",
+        size_bytes=len(data),
+    )
 
 
 def _own_words(archive: Archive, info: ObjectInfo, data: bytes, footer: Mapping[str, str]) -> list[ObjectDescription]:
@@ -173,11 +215,6 @@ def _changed(description: ObjectDescription, size_bytes: int, sha256: str) -> It
         yield f"its SHA-256 is {sha256}, and was {description.sha256} when it was written"
 
 
-def _sealed(own: ObjectDescription, data: bytes, sha256: str, *, md5: bool) -> ObjectDescription:
-    digest = hashlib.md5(data, usedforsecurity=False).hexdigest() if md5 else own.md5
-    return own.sealed(sha256=sha256, md5=digest, size_bytes=len(data))
-
-
 def _without_holes(description: ObjectDescription) -> Int64s | None:
     """The offsets of an object whose rows don't tell them, where its range has no room for holes."""
     first, stop = description.first_offset, description.last_offset + 1
@@ -193,9 +230,10 @@ def _decode(reader: ObjectReader, entry: ArchivedObject) -> Content:
     content, found = Content(), []
     for batch in reader.batches():
         content.records += batch.num_rows
-        if ENVELOPE not in batch.schema.names:
+        at = batch.schema.get_field_index(ENVELOPE)
+        if at < 0:
             continue
-        envelope = batch.column(ENVELOPE)
+        envelope = batch.column(at)
         _same_partition(_member(envelope, "partition"), entry)
         found.append(_numbers(_member(envelope, "offset")))
         _count_hours(_member(envelope, "timestamp"), content.hours)

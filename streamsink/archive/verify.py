@@ -6,30 +6,33 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain
 from threading import Event
 
 import numpy as np
 
 from streamsink.archive.archive import Archive, ArchivedObject
-from streamsink.archive.check import CheckedObject, check_object
+from streamsink.archive.check import CheckedObject, ReadObject, check_object, read_object
 from streamsink.archive.losses import Losses, read_losses
 from streamsink.archive.tiling import Tiling
 from streamsink.errors import TerminalError
 from streamsink.upload.ahead import read_ahead
 from streamsink.upload.description import ObjectDescription
 
-READERS = max(4, 2 * (os.cpu_count() or 1))
-"""Objects read at once: reading waits for the store, decoding for a core."""
+READERS = max(8, 4 * (os.cpu_count() or 1))
+"""Objects read at once: that waits for the store."""
 
-CHUNK_OBJECTS = 16
+CHECKERS = max(2, os.cpu_count() or 1)
+"""Chunks checked at once: that needs a core."""
+
+CHUNK_OBJECTS = 32
 """Small objects that one call checks: handing each one over between threads would cost as much as its Python."""
 
 CHUNK_BYTES = 1024 * 1024
 
 HELD_BYTES_MAX = 256 * 1024 * 1024
-"""Objects in memory together; one larger than this is alone."""
+"""Bytes in memory together: half of them read and not yet checked, half being checked. Larger objects go one by one."""
 
 LISTED_MAX = 1000
 """Objects that the manifest lacks: beyond this many they are counted, not listed."""
@@ -167,7 +170,10 @@ def verify_archive(
 
 
 def check_all(archive: Archive, entries: list[ArchivedObject], *, md5: bool = False) -> Iterator[CheckedObject]:
-    """Check objects in order, several read ahead.
+    """Check objects in order, several read ahead of those that are checked.
+
+    Reading waits for the store and checking for a core, so each has threads of its own. A store that is asked for many
+    objects at once also needs less of the cores for each.
 
     Args:
         archive: The archive that holds them.
@@ -180,31 +186,41 @@ def check_all(archive: Archive, entries: list[ArchivedObject], *, md5: bool = Fa
     """
     ended = Event()
 
-    def check(chunk: list[ArchivedObject]) -> list[CheckedObject]:
-        return [check_object(archive, entry, md5=md5) for entry in chunk if not ended.is_set()]
+    def check(chunk: list[ReadObject]) -> list[CheckedObject]:
+        return [check_object(archive, found, md5=md5) for found in chunk if not ended.is_set()]
 
+    read = read_ahead(
+        lambda entry: read_object(archive, entry),
+        entries,
+        threads=READERS,
+        size_bytes=lambda entry: entry.size_bytes,
+        bytes_max=HELD_BYTES_MAX // 2,
+    )
     checked = read_ahead(
         check,
-        _chunks(entries),
-        threads=READERS,
-        size_bytes=lambda chunk: sum(entry.size_bytes for entry in chunk),
-        bytes_max=HELD_BYTES_MAX,
+        _chunks(read, len(entries)),
+        threads=CHECKERS,
+        size_bytes=lambda chunk: sum(found.entry.size_bytes for found in chunk),
+        bytes_max=HELD_BYTES_MAX // 2,
         ended=ended,
     )
-    return chain.from_iterable(checked)
+    with closing(read), closing(checked):
+        for chunk in checked:
+            yield from chunk
 
 
-def _chunks(entries: list[ArchivedObject]) -> Iterator[list[ArchivedObject]]:
+def _chunks(read: Iterator[ReadObject], count: int) -> Iterator[list[ReadObject]]:
     """Neighbours that are small together; fewer where there are few, so that each thread has some."""
-    objects_max = min(CHUNK_OBJECTS, 1 + len(entries) // (4 * READERS))
-    chunk: list[ArchivedObject] = []
+    objects_max = min(CHUNK_OBJECTS, 1 + count // (4 * CHECKERS))
+    chunk: list[ReadObject] = []
     size_bytes = 0
-    for entry in entries:
-        if chunk and (len(chunk) >= objects_max or size_bytes + entry.size_bytes > CHUNK_BYTES):
+    for found in read:
+        size = found.entry.size_bytes
+        if chunk and (len(chunk) >= objects_max or size_bytes + size > CHUNK_BYTES):
             yield chunk
             chunk, size_bytes = [], 0
-        chunk.append(entry)
-        size_bytes += entry.size_bytes
+        chunk.append(found)
+        size_bytes += size
     if chunk:
         yield chunk
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
@@ -20,7 +20,7 @@ def read_ahead(
     size_bytes: Callable[[Item], int] = lambda _item: 0,
     bytes_max: int = 0,
     ended: Event | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Results in the order of their items, twice as many calls begun as there are threads at most.
 
     Args:
