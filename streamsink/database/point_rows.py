@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamsink.database.points import Point, Shape, Tags
+from streamsink.database.points import Shape, Tags
 from streamsink.database.protocol import RowBatch
 
 _BETWEEN = b",\n  "
@@ -35,17 +35,6 @@ class Columns:
     times: Sequence[int]
     tags: Sequence[tuple[str | None, ...]]
     fields: Mapping[str, Sequence[Any]]
-
-    @classmethod
-    def of(cls, shape: Shape, points: Sequence[Point]) -> Columns:
-        """Those of points that come one by one.
-
-        Args:
-            shape: What the points have in common.
-            points: In any order.
-        """
-        times, tags, fields = zip(*points, strict=True) if points else ((), (), ())
-        return cls(times, tags, {name: [one.get(name) for one in fields] for name in shape.columns})
 
 
 class PointRows:

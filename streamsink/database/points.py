@@ -20,9 +20,6 @@ from streamsink.errors import TerminalError
 Tags = tuple[str, ...]
 """A point's tags in the order of `Shape.tags`; "" where it has none, as InfluxDB has it."""
 
-Point = tuple[int, Tags, Mapping[str, Any]]
-"""Nanoseconds, tags, and columns with their values."""
-
 WRITE_BYTES = 4_000_000
 """Of one write; servers take 25 MB unless told otherwise."""
 _CONNECT: Mapping[str, Json] = {

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import orjson
 import pytest
 
 from streamsink.database.influxdb2 import database as influxdb2
@@ -54,6 +55,28 @@ def test_tags_and_fields_that_come_meanwhile_are_not_in_the_view(backend, unique
         before = read(snapshot)
         backend.stub.write(["untagged,new=tag v=1u 7", "untagged other=1 8", "untagged other=1 99"], unique)
         assert read(snapshot) == before
+
+
+def test_a_line_break_in_a_text_comes_back_without_the_carriage_return_that_the_answer_has(backend, unique):
+    backend.stub.make_bucket(unique)
+    backend.stub.write(['texts v="a\nb\n\n" 1'], unique)
+    with contextlib.closing(backend.open(unique).snapshot([])) as snapshot:
+        [(_, value)] = read(snapshot)["texts"]
+    assert orjson.loads(value)["fields"] == {"v": "a\nb\n\n"}
+
+
+def test_a_series_that_has_one_point_is_read_as_one_with_many(backend, unique):
+    backend.stub.make_bucket(unique)
+    lines = [f"wide,host=h{n % 40},rack=r{n % 7} a={n}i,b={n / 3!r} {n // 3}" for n in range(1_000)]
+    lines += [f'wide,host=h{n % 40} c="{n}" {n // 3}' for n in range(0, 1_000, 9)]
+    backend.stub.write(lines, unique)
+    with contextlib.closing(backend.open(unique).snapshot([])) as snapshot:
+        found = [orjson.loads(value) for _, value in read(snapshot)["wide"]]
+    wanted = [
+        {"time": n // 3, "tags": {"host": f"h{n % 40}", "rack": f"r{n % 7}"}, "fields": {"a": n, "b": n / 3}}
+        for n in range(1_000)
+    ] + [{"time": n // 3, "tags": {"host": f"h{n % 40}"}, "fields": {"c": str(n)}} for n in range(0, 1_000, 9)]
+    assert found == sorted(wanted, key=lambda row: (row["time"], row["tags"]["host"], row["tags"].get("rack", "")))
 
 
 def test_an_organization_must_be_named(backend, unique):

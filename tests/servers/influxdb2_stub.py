@@ -131,7 +131,9 @@ def written(tables: list) -> str:
             writer.writerow(["", "result", "table", *kinds])
             before = kinds
         for row in rows:
-            writer.writerow(["", "", number, *(row[name] for name in kinds)])
+            # The server's writer puts a carriage return before each line break, and leaves out those of the text.
+            cells = (row[name].replace("\r", "").replace("\n", "\r\n") for name in kinds)
+            writer.writerow(["", "", number, *cells])
     writer.writerow([])
     return out.getvalue()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from streamsink.database.http_client import Address, Answer, HttpClient
-from streamsink.database.influxdb2.annotated_csv import QueryFailedError, Record, records, rfc3339
+from streamsink.database.influxdb2.annotated_csv import QueryFailedError, Rows, rfc3339, tables
 from streamsink.database.points import in_bodies
 from streamsink.errors import ConfigError, Problem, StreamsinkError, TerminalError, TransientError
 
@@ -29,15 +29,15 @@ class Influx2Client:
         token = address.options.get("token", "")
         self._http = HttpClient(address, {"Authorization": f"Token {token}"} if token else {})
 
-    def select(self, flux: str, what: str) -> Iterator[Record]:
-        """Give a query's records as they come.
+    def select(self, flux: str, what: str) -> Iterator[Rows]:
+        """Give a query's rows as they come, in no certain order.
 
         Args:
             flux: The query.
             what: What is done, for example "reading metrics.cpu".
 
         Yields:
-            One record for each row, with its field's type.
+            Rows that have the same columns.
 
         Raises:
             TransientError: The server is away, or stops in the middle.
@@ -50,7 +50,7 @@ class Influx2Client:
             if status != 200:
                 raise refusal(what, Answer(status, b"".join(chunks)))
             try:
-                yield from records(chunks)
+                yield from tables(chunks)
             except QueryFailedError as error:
                 raise TransientError(f"{what}: {error}", hint="this is tried again") from error
             except UnicodeDecodeError as error:

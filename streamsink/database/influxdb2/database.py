@@ -1,21 +1,19 @@
 """InfluxDB 2.x: snapshots of a bucket's measurements in order of time, and the way back. Knows nothing of archives.
 
-Fields come one by one, so the points of a stretch of time are put together in memory. A stretch grows and shrinks with
-what is in it; the order of rows does not depend on it.
+Fields come one after another, so the points of a stretch of time are put together in memory. A stretch grows and
+shrinks with what is in it; the order of rows does not depend on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 
 from streamsink.database.http_client import Address, address_of
-from streamsink.database.influxdb2.annotated_csv import Record, nanoseconds
 from streamsink.database.influxdb2.client import Influx2Client, flux_text
+from streamsink.database.influxdb2.stretch import Stretch
 from streamsink.database.point_rows import Columns, PointRows, batched_rows
-from streamsink.database.points import Point as InfluxPoint
 from streamsink.database.points import Shape
 from streamsink.database.protocol import Json, Point, RowBatch, Table
 from streamsink.errors import TerminalError
@@ -91,7 +89,7 @@ class Influx2Snapshot:
     def _chosen(self, names: Sequence[str]) -> list[Table]:
         what = f"reading the measurements of {self._client.bucket}"
         call = f"schema.measurements(bucket: {flux_text(self._client.bucket)}, start: {_time(EARLIEST)})"
-        known = sorted(str(record.value) for record in self._client.select(f"{_SCHEMA}{call}", what))
+        known = sorted(name for rows in self._client.select(f"{_SCHEMA}{call}", what) for name in rows.texts("_value"))
         missing = [name for name in names if name not in known]
         if missing:
             raise TerminalError(
@@ -104,11 +102,12 @@ class Influx2Snapshot:
         what = f"reading the fields of {self._client.bucket}.{name}"
         whole = f"bucket: {flux_text(self._client.bucket)}, measurement: {flux_text(name)}, start: {_time(EARLIEST)}"
         found = self._client.select(f"{_SCHEMA}schema.measurementTagKeys({whole})", what)
-        tags = [str(record.value) for record in found if not str(record.value).startswith("_")]
+        tags = [name for rows in found for name in rows.texts("_value") if not name.startswith("_")]
         firsts = f'{_points_of(self._client, name, EARLIEST)} |> first() |> keep(columns: ["_field", "_value"])'
         fields: dict[str, set[str]] = {}
-        for record in self._client.select(firsts, what):
-            fields.setdefault(record.cells["_field"], set()).add(record.kind)
+        for rows in self._client.select(firsts, what):
+            for field in set(rows.texts("_field")):
+                fields.setdefault(field, set()).add(rows.kind)
         shape = Shape.of(name, tags, fields)
         return Table(name, shape.to_json(), shape.key, value_schema=shape.value_schema())
 
@@ -116,20 +115,22 @@ class Influx2Snapshot:
         """See `Snapshot.rows`."""
         shape = Shape.from_json(table.structure)
         rows = PointRows(shape)
-        found = self._points(shape, None if after is None else shape.place(after))
-        yield from batched_rows((rows.of(Columns.of(shape, points)) for points in found), batch_rows)
+        behind = None if after is None else shape.place(after)
+        found = self._points(shape, EARLIEST if behind is None else behind[0])
+        yield from batched_rows((rows.of(points, behind=behind) for points in found), batch_rows)
 
-    def _points(self, shape: Shape, behind: tuple[int, tuple[str, ...]] | None) -> Iterator[list[InfluxPoint]]:
-        start, length = EARLIEST if behind is None else behind[0], STRETCH_NS
+    def _points(self, shape: Shape, start: int) -> Iterator[Columns]:
+        """The points from a time on, stretch by stretch."""
+        length = STRETCH_NS
         while (first := self._first(shape, start)) is not None:
             start = first
             found = stretch(self._client, shape, start, start + length, most=VALUES_MAX if length > 1 else None)
             if found is None:
                 length //= 2
                 continue
-            yield found if behind is None else [point for point in found if point[:2] > behind]
+            yield found
             start += length
-            length = length * 2 if len(found) * len(shape.columns) < VALUES_MAX // 4 else length
+            length = length * 2 if len(found.times) * len(shape.columns) < VALUES_MAX // 4 else length
 
     def _first(self, shape: Shape, start: int) -> int | None:
         """The first time from another one on that has a point."""
@@ -138,8 +139,8 @@ class Influx2Snapshot:
         # Values of several types can't be in one table, so they are left out before tables are joined.
         lone = '|> keep(columns: ["_time"]) |> group() |> min(column: "_time")'
         earliest = f"{_points_of(self._client, shape.measurement, start)} {lone}"
-        found = [nanoseconds(record.cells["_time"]) for record in self._client.select(earliest, _reading(shape))]
-        return min(found, default=None)
+        found = [rows.times for rows in self._client.select(earliest, _reading(shape)) if len(rows)]
+        return min((int(times.min()) for times in found), default=None)
 
     def digest(self, table: Table) -> str:  # noqa: ARG002
         """Give "": InfluxDB has no digest."""
@@ -178,11 +179,12 @@ class Influx2Restore:
         shape, what = Shape.from_json(table.structure), f"deleting from {table.name}"
         gone = {shape.place(key) for key in keys.to_pylist()}
         for time in sorted({place[0] for place in gone}):
-            found = stretch(self._client, shape, time, time + 1, most=None) or []
-            stay = [point for point in found if point[:2] not in gone]
-            if len(stay) < len(found):
+            found = stretch(self._client, shape, time, time + 1, most=None)
+            rows = PointRows(shape).of(found or Columns([], [], {}))
+            stay = [shape.place(key) not in gone for key in rows.keys.to_pylist()]
+            if not all(stay):
                 self._client.delete(shape.measurement, time, what)
-                self._client.write(shape.lines(PointRows(shape).of(Columns.of(shape, stay)).values), what)
+                self._client.write(shape.lines(rows.values.filter(pa.array(stay))), what)
 
     def finish(self, structure: Json, tables: Sequence[Table]) -> None:
         """See `Restore.finish`; there is nothing left to make."""
@@ -199,9 +201,7 @@ class Influx2Restore:
 _SCHEMA = 'import "influxdata/influxdb/schema" '
 
 
-def stretch(
-    client: Influx2Client, shape: Shape, start: int, stop: int, *, most: int | None
-) -> list[InfluxPoint] | None:
+def stretch(client: Influx2Client, shape: Shape, start: int, stop: int, *, most: int | None) -> Columns | None:
     """Read the points of a stretch of time.
 
     Args:
@@ -218,35 +218,12 @@ def stretch(
         TransientError: The server is away.
         TerminalError: A field has another type than the shape says.
     """
-    flux = _points_of(client, shape.measurement, start, stop)
-    columns = {(column.field, column.kind): name for name, column in shape.columns.items()}
-    known = {column.field for column in shape.columns.values()}
-    points: dict[tuple[int, tuple[str, ...]], dict[str, Any]] = {}
-    for number, record in enumerate(client.select(flux, _reading(shape))):
-        if most is not None and number >= most:
+    found = Stretch(shape)
+    for rows in client.select(_points_of(client, shape.measurement, start, stop), _reading(shape)):
+        found.add(rows)
+        if most is not None and found.count > most:
             return None
-        field = record.cells["_field"]
-        # A tag or a field that the view doesn't know was written after it was opened.
-        if field not in known or _tags_of(record) - set(shape.tags):
-            continue
-        if (field, record.kind) not in columns:
-            raise TerminalError(
-                f"{_reading(shape)}: the field {field} is {record.kind} there, and has another type elsewhere",
-                hint="take the snapshot again; if this stays, delete the points of one of both types",
-            )
-        place = nanoseconds(record.cells["_time"]), tuple([record.cells.get(tag, "") for tag in shape.tags])
-        points.setdefault(place, {})[columns[field, record.kind]] = record.value
-    order = list(shape.columns)
-    return [
-        (*place, {name: points[place][name] for name in order if name in points[place]}) for place in sorted(points)
-    ]
-
-
-_NO_TAGS = frozenset({"result", "table", "_start", "_stop", "_time", "_value", "_field", "_measurement"})
-
-
-def _tags_of(record: Record) -> set[str]:
-    return {name for name, value in record.cells.items() if value and name not in _NO_TAGS}
+    return found.points()
 
 
 def _points_of(client: Influx2Client, measurement: str, start: int, stop: int = LATEST + 1) -> str:

@@ -16,7 +16,8 @@ FIELDS = {"a": [1, -(2**63), 2**63 - 1], "f": [-0.0, 5e-324, 1e300, 3.0], "s": A
 def made(points, columns="afsu"):
     """A shape of fields of every type, and points that have some of them."""
     shape = Shape("m", ("h", "r"), {name: Column(name, "string") for name in columns})
-    return shape, Columns.of(shape, points)
+    times, tags, fields = zip(*points, strict=True) if points else ((), (), ())
+    return shape, Columns(times, tags, {name: [one.get(name) for one in fields] for name in shape.columns})
 
 
 def plain(shape, points):
