@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from streamsink.names import ENVELOPE as ENVELOPE  # noqa: PLC0414 (told on)
+from streamsink.names import TopicPartition as TopicPartition  # noqa: PLC0414 (told on)
+
 HEADERS_TYPE = pa.list_(pa.struct([pa.field("key", pa.string(), nullable=False), pa.field("value", pa.binary())]))
 """Kafka's headers: ordered, duplicates kept, a value may be null."""
 
@@ -23,9 +26,6 @@ RAW_SCHEMA = pa.schema(
     ]
 )
 """Columns of a `RawSlice`. `timestamp_type` is Kafka's: 0 CreateTime, 1 LogAppendTime, -1 none."""
-
-ENVELOPE = "_kafka"
-"""Name of the struct column that keeps what Kafka knows of a record."""
 
 ENVELOPE_FIELDS = (
     pa.field("partition", pa.int32(), nullable=False),
@@ -61,18 +61,6 @@ AVRO_RECORD = "streamsink.avro"
 
 AVRO_COLUMNS = "streamsink.arrow"
 """Beside it, the Arrow schema of the decoded records, as base64 of its IPC message."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class TopicPartition:
-    """One partition of one topic."""
-
-    topic: str
-    partition: int
-
-    def __str__(self) -> str:
-        """Kafka's usual form, `topic-partition`."""
-        return f"{self.topic}-{self.partition}"
 
 
 @dataclass(frozen=True, slots=True)

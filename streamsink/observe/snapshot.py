@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from streamsink.names import TopicPartition
 from streamsink.observe.durations import Durations
-from streamsink.record import TopicPartition
 
 
 @dataclass(frozen=True, slots=True)

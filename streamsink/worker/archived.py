@@ -9,8 +9,8 @@ from functools import partial
 
 from streamsink.config.reading.connector import parse_sink
 from streamsink.config.reading.layout import layout_fingerprint
+from streamsink.names import TopicPartition
 from streamsink.observe.snapshot import TaskSnapshot
-from streamsink.record import TopicPartition
 from streamsink.worker.child import TaskSpec
 from streamsink.worker.connectivity import end_of_check
 from streamsink.worker.process import TaskProcess

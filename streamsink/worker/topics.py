@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from streamsink.names import TopicPartition
 from streamsink.observe.snapshot import TaskSnapshot
-from streamsink.record import TopicPartition
 
 
 class ActiveTopics:

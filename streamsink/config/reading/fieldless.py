@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamsink.config.sink import ArchiveValue, Converter, ExtractorKind, PartitionerKind, SinkConfig
 from streamsink.errors import Problem
-from streamsink.record import ENVELOPE
+from streamsink.names import ENVELOPE
 
 _TIMED = {PartitionerKind.TIME, PartitionerKind.HOURLY, PartitionerKind.DAILY, PartitionerKind.FIELD_TIME}
 _BY_FIELD = {PartitionerKind.FIELD, PartitionerKind.FIELD_TIME}

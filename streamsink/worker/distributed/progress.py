@@ -13,8 +13,8 @@ from functools import cache
 from math import isfinite
 from typing import Any, get_type_hints
 
+from streamsink.names import TopicPartition
 from streamsink.observe.snapshot import PartitionSnapshot, TaskSnapshot
-from streamsink.record import TopicPartition
 from streamsink.worker.distributed.records import read_value, write_value
 
 PREFIX = "progress-task-"
