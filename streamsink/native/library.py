@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-VERSION = 4
+VERSION = 5
 """The version of the interface; `streamsink_native_version` in `src/lib.rs` is the same."""
 
 FILE = Path(__file__).parent / "libstreamsink_native.so"

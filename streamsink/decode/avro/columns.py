@@ -31,8 +31,9 @@ class Columns:
 
 def padded(data: Bytes) -> Bytes:
     """A copy that may be read past its end."""
-    copy = np.zeros(len(data) + PADDING_BYTES, np.uint8)
+    copy = np.empty(len(data) + PADDING_BYTES, np.uint8)
     copy[: len(data)] = data
+    copy[len(data) :] = 0
     return copy
 
 

@@ -13,6 +13,7 @@ from streamsink.decode.avro.copy import copied, copied_field
 from streamsink.decode.avro.fitting import takes
 from streamsink.decode.avro.json_text import JsonTexts
 from streamsink.decode.avro.named_types import AvroSchemaError, whole_schema
+from streamsink.decode.avro.native_reader import native_records
 from streamsink.decode.avro.types import AvroKind, avro_type
 from streamsink.decode.avro.write import Written, write_rows
 from streamsink.decode.envelope import fields_of
@@ -20,6 +21,7 @@ from streamsink.decode.json.columns import JsonColumns, JsonRules
 from streamsink.decode.json.shape import Kind, Shape
 from streamsink.decode.registry.client import RegisteredSchema
 from streamsink.decode.registry.wire import Frames
+from streamsink.native.avro_reader import AvroRecords
 
 KINDS = {Converter.AVRO: "AVRO", Converter.PROTOBUF: "PROTOBUF", Converter.JSON_SCHEMA: "JSON"}
 """What registries call the kind of schema each converter reads."""
@@ -83,6 +85,10 @@ class AvroReader:
 
     def read(self, frames: Frames) -> Columns:
         """See `SchemaReader.read`."""
+        if self._native is not None:
+            array = self._native.read(frames.data, frames.starts, frames.stops)
+            if array is not None:
+                return Columns(array, {})
         columns = read_columns(self.type, frames.data, frames.starts, frames.stops)
         if not self.bare:
             return columns
@@ -114,6 +120,10 @@ class AvroReader:
         except ValueError:
             return False
         return first == second and (first_size, second_size) == (len(one), len(other))
+
+    @cached_property
+    def _native(self) -> AvroRecords | None:
+        return native_records(self.type)
 
     @cached_property
     def _plainly(self) -> JsonTexts:

@@ -205,7 +205,7 @@ class RegistryValues:
         """All groups in the target's columns, in the rows' order; rows without a schema have nulls."""
         found: list[tuple[Int64s, pa.Array]] = []
         for schema_id, rows, reader in groups:
-            some = frames.some(rows)
+            some = frames if len(rows) == len(frames.ids) else frames.some(rows)
             columns = reader.read(some)
             differs = {} if self._is_copied(reader) else self._write_back.differing(schema_id, reader, columns, some)
             differing |= {int(rows[row]): f"schema id {schema_id}: {why}" for row, why in differs.items()}

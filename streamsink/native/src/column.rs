@@ -128,6 +128,9 @@ impl Column {
             Data::Nothing => return nothing(rows),
             Data::Bool(values) => buffers.push(Buffer::Bytes(values.take())),
             Data::Int(values, 64) => buffers.push(Buffer::Int64(emptied(values))),
+            Data::Int(values, 32) => buffers.push(Buffer::Int32(
+                take(values).iter().map(|value| *value as i32).collect(),
+            )),
             Data::Int(values, bits) => buffers.push(Buffer::Bytes(narrowed(
                 &take(values),
                 usize::from(*bits / 8),

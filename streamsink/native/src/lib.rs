@@ -1,9 +1,10 @@
-//! Reads JSON records, and messages of librdkafka's, into Arrow columns.
+//! Reads JSON and Avro records, and messages of librdkafka's, into Arrow columns.
 //!
 //! Only this file, `arrow.rs` and `kafka.rs` hold unsafe code: they meet Python and librdkafka at C's border. Everything
 //! else is checked.
 
 mod arrow;
+mod avro;
 mod bits;
 mod column;
 mod cursor;
@@ -24,7 +25,7 @@ use std::slice::from_raw_parts;
 /// What callers and this library must agree on: names, arguments and the form of descriptions.
 #[no_mangle]
 pub extern "C" fn streamsink_native_version() -> c_int {
-    4
+    5
 }
 
 /// A reader of the columns that a description names; null where it is none.
@@ -78,6 +79,61 @@ pub unsafe extern "C" fn streamsink_json_read(
     };
     match catch_unwind(AssertUnwindSafe(|| {
         reader.read(offsets, data, doubt).map(ArrowArray::of)
+    })) {
+        Ok(Some(array)) => {
+            ptr::write(out, array);
+            0
+        }
+        _ => 1,
+    }
+}
+
+/// A reader of Avro records of the schema that a description names; null where it is none.
+///
+/// # Safety
+/// `description` must point to `size` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn streamsink_avro_open(
+    description: *const u8,
+    size: usize,
+) -> *mut avro::Reader {
+    let description = from_raw_parts(description, size);
+    match catch_unwind(|| avro::Reader::new(description)) {
+        Ok(Some(reader)) => Box::into_raw(Box::new(reader)),
+        _ => ptr::null_mut(),
+    }
+}
+
+/// Frees a reader.
+///
+/// # Safety
+/// `reader` must come from `streamsink_avro_open`, and not be used afterwards.
+#[no_mangle]
+pub unsafe extern "C" fn streamsink_avro_close(reader: *mut avro::Reader) {
+    drop(Box::from_raw(reader));
+}
+
+/// Reads records into a struct array. Anything but 0: nothing was read.
+///
+/// # Safety
+/// `reader` must come from `streamsink_avro_open`, and no other thread may use it. `data` must point to `size` bytes,
+/// `starts` and `stops` to `rows` integers, `rows` not be 0, and `out` point to an array that holds nothing.
+#[no_mangle]
+pub unsafe extern "C" fn streamsink_avro_read(
+    reader: *mut avro::Reader,
+    data: *const u8,
+    size: usize,
+    starts: *const i64,
+    stops: *const i64,
+    rows: usize,
+    out: *mut ArrowArray,
+) -> c_int {
+    let reader = &mut *reader;
+    let data = from_raw_parts(data, size);
+    let starts = from_raw_parts(starts, rows);
+    let stops = from_raw_parts(stops, rows);
+    match catch_unwind(AssertUnwindSafe(|| {
+        reader.read(data, starts, stops).map(ArrowArray::of)
     })) {
         Ok(Some(array)) => {
             ptr::write(out, array);
