@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import repeat, takewhile
+
+import pyarrow as pa
 
 from streamsink.archive.archive import Archive
 from streamsink.archive.losses import read_losses
@@ -12,6 +16,7 @@ from streamsink.audit.compare import Excused, PartitionAudit, compare
 from streamsink.audit.topic import TopicReader
 from streamsink.errors import NothingThereError
 from streamsink.replay.find import find_topic
+from streamsink.upload.ahead import read_ahead
 
 
 @dataclass(slots=True)
@@ -91,5 +96,12 @@ def _audit_topic(
         archived = ArchivedPartition(archive, [each for each in candidates if each.partition == number], one)
         started(f"{reader.topic}-{number}", max(0, high - low) + archived.record_count)
         excused = Excused(low, is_compacted, losses.ranges(reader.topic, number), archived.not_compared)
-        for count in compare(one, reader.records(number, low, high), archived.records(), excused):
-            compared(count)
+        with closing(_ahead(reader.records(number, low, high))) as left, closing(_ahead(archived.records())) as right:
+            for count in compare(one, left, right, excused):
+                compared(count)
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
+    """The same batches, read in a thread while those before them are compared."""
+    with closing(read_ahead(lambda _: next(batches, None), repeat(None), threads=1)) as read:
+        yield from takewhile(lambda batch: batch is not None, read)

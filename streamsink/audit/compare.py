@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamsink.audit.digest import RecordsDigest
+from streamsink.audit.digest import RecordsDigest, digest_parts
 from streamsink.audit.records import RECORDS, without_values
 
 HOUR_MS = 3_600_000
@@ -225,14 +225,15 @@ def _agree(audit: PartitionAudit, records: pa.RecordBatch) -> None:
     audit.equal += records.num_rows
     if not records.num_rows:
         return
-    audit.digest.add(records)
+    parts = digest_parts(records)
+    audit.digest.add(parts)
     hours = _hours(records)
     for number in np.unique(hours).tolist():
         mask = hours == number
-        part = records if mask.all() else records.filter(pa.array(mask))
+        count = int(np.count_nonzero(mask))
         hour = audit.hour(number)
-        hour.equal += part.num_rows
-        hour.digest.add(part)
+        hour.equal += count
+        hour.digest.add(parts if count == mask.size else digest_parts(records.filter(pa.array(mask))))
 
 
 def _count_hours(audit: PartitionAudit, records: pa.RecordBatch, side: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
@@ -13,17 +14,18 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 
 from streamsink.audit.records import from_topic
 from streamsink.consume.failures import explain
+from streamsink.consume.poll_size import PollSize
 from streamsink.consume.protocol import Failure
 from streamsink.consume.quiet import librdkafka_log
+from streamsink.consume.reading import Reading
 from streamsink.consume.settings import DEFAULTS
-from streamsink.consume.slices import raw_slice
+from streamsink.consume.slices import read_messages
 from streamsink.errors import StreamsinkError, TerminalError, TransientError
-from streamsink.record import TopicPartition
 
 REQUEST_TIMEOUT_S = 15.0
 SILENCE_S_MAX = 60.0
 """Without a record, an end or an error for so long, the broker is taken to be away."""
-POLL_RECORDS = 10_000
+POLL_RECORDS_MAX = 10_000
 _ERROR_HINTS = {
     Failure.AWAY: "is the broker up, and --bootstrap-server right?",
     Failure.DENIED: "the user needs READ and DESCRIBE on the topic",
@@ -44,6 +46,7 @@ class TopicReader:
 
     def __init__(self, properties: Mapping[str, str], topic: str) -> None:
         self.topic = topic
+        self._poll_size = PollSize(POLL_RECORDS_MAX)
         self._properties = dict(properties)
         settings = {
             "isolation.level": "read_committed",
@@ -144,35 +147,34 @@ class TopicReader:
         if low >= high:
             return
         self._consumer.assign([KafkaPartition(self.topic, partition, low)])
-        heard_s = time.monotonic()
-        at = low
+        heard_s, at = time.monotonic(), low
         while at < high:
-            messages = self._poll(partition)
-            if messages:
+            reading = self._poll(partition)
+            if reading:
                 heard_s = time.monotonic()
             elif time.monotonic() - heard_s > SILENCE_S_MAX:
                 raise TransientError(
                     f"{self.topic}-{partition} gave nothing for {SILENCE_S_MAX:.0f} s", hint="try again"
                 )
-            records = [message for message in messages if message.error() is None]
-            kept = [message for message in records if (message.offset() or 0) < high]
-            if kept:
-                taken = raw_slice(TopicPartition(self.topic, partition), at, kept)
-                at = taken.next_offset
-                yield from_topic(taken)
-            if len(kept) < len(records) or self._is_at_end(messages, partition):
+            for run in reading.runs:
+                if (taken := run.slice_from(at)) is not None:
+                    at = taken.next_offset
+                    self._poll_size.learn([taken])
+                    yield _below(high, from_topic(taken))
+            if self._is_at_end(reading.events, partition):
                 break
         self._consumer.unassign()
 
-    def _poll(self, partition: int) -> list[Message]:
+    def _poll(self, partition: int) -> Reading:
         try:
-            return self._consumer.consume(POLL_RECORDS, 0.5)
+            return read_messages(self._consumer, self._poll_size.records, 0.5)
         except KafkaException as error:
             raise _explained(error.args[0], f"reading {self.topic}-{partition}") from error
 
-    def _is_at_end(self, messages: list[Message], partition: int) -> bool:
+    def _is_at_end(self, events: Sequence[Message], partition: int) -> bool:
         """Whether the end was reached; raises an error that can't be waited out."""
-        for told in (message.error() for message in messages):
+        for event in events:
+            told = event.error()
             if told is None:
                 continue
             if told.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes have an underscore
@@ -188,6 +190,11 @@ class TopicReader:
     def close(self) -> None:
         """Leave."""
         self._consumer.close()
+
+
+def _below(high: int, records: pa.RecordBatch) -> pa.RecordBatch:
+    """The records below an offset."""
+    return records.slice(0, int(np.searchsorted(records.column(0).to_numpy(), high)))
 
 
 def _explained(error: KafkaError, doing: str) -> StreamsinkError:

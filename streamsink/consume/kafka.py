@@ -14,6 +14,7 @@ from streamsink.consume.assignments import FROM_THE_START, Assignment, Assignmen
 from streamsink.consume.commit_requests import CommitRequests
 from streamsink.consume.failures import explain, failure_of
 from streamsink.consume.group_client import group_client
+from streamsink.consume.poll_size import PollSize
 from streamsink.consume.protocol import (
     Done,
     Failure,
@@ -35,10 +36,6 @@ from streamsink.record import RawSlice, TopicPartition
 
 REQUEST_TIMEOUT_S = 5.0
 """For watermarks."""
-POLL_BYTES = 8 * 1024 * 1024
-"""About what one poll gives at most: until their slices are made, records are in memory twice."""
-POLL_RECORDS_FIRST = 1000
-"""What is asked for while the records' size is unknown."""
 CLOSE_TIMEOUT_S = 10.0
 """How long to wait for the broker once everything is revoked."""
 
@@ -73,8 +70,7 @@ class KafkaSliceConsumer:
         settings, ignored = consumer_settings(properties)
         for key, why in ignored.items():
             log.warning("consumer.override.%s is ignored: %s", key, why)
-        self._poll_records_max = poll_records_max
-        self._poll_records = min(poll_records_max, POLL_RECORDS_FIRST)
+        self._poll_size = PollSize(poll_records_max)
         self._assignments = Assignments()
         self._raised: BaseException | None = None
         self._trouble = Trouble()
@@ -106,7 +102,7 @@ class KafkaSliceConsumer:
         self._requests.tell_overdue()
         self._keep_subscribed()
         try:
-            reading = self._client.read(self._consumer, self._poll_records, timeout_s)
+            reading = self._client.read(self._consumer, self._poll_size.records, timeout_s)
         except KafkaException as error:
             raise explain(error.args[0], doing="polling") from error
         ends: list[PolledEnd] = []
@@ -115,18 +111,11 @@ class KafkaSliceConsumer:
             self._trouble.passed()
         found = [self._slice(run) for run in reading.runs]
         slices = [slice_ for slice_ in found if slice_ is not None]
-        self._learn_size(slices)
+        self._poll_size.learn(slices)
         ends = [end for end in ends if self._is_end(end)]
         if not reading:
             self._trouble.raise_what_lasts(self._consumer)
         return slices, ends
-
-    def _learn_size(self, slices: Sequence[RawSlice]) -> None:
-        """Ask for as many records as `POLL_BYTES` holds of the size that the last ones had."""
-        count = sum(slice_.rows.num_rows for slice_ in slices)
-        if count:
-            mean = sum(slice_.rows.nbytes for slice_ in slices) / count
-            self._poll_records = max(1, min(self._poll_records_max, int(POLL_BYTES / mean)))
 
     def _raise_what_failed(self) -> None:
         failed = self._rebalances.failed or self._raised

@@ -4,7 +4,8 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Message
 
 from streamsink.consume.assignments import FROM_THE_START
-from streamsink.consume.kafka import POLL_BYTES, POLL_RECORDS_FIRST, KafkaSliceConsumer
+from streamsink.consume.kafka import KafkaSliceConsumer
+from streamsink.consume.poll_size import POLL_BYTES, POLL_RECORDS_FIRST
 from streamsink.record import TopicPartition
 from tests.unit.consume.test_commit_requests import ScriptedConsumer
 
