@@ -83,6 +83,7 @@ class SetColumns:
         self._habits = Habits()
         self._known: tuple[int, Shape] | None = None
         self._reader: tuple[Shape, NativeReader | RowReader] | None = None
+        self._fields: tuple[Shape, list[pa.Field]] | None = None
 
     def read(self, values: pa.Array) -> Columns:
         """The columns of a slice's values, all in the set the topic has after them.
@@ -97,9 +98,13 @@ class SetColumns:
             shape, arrays = self._read(start, work)
             grown = shape is not start or len(start.fields) > len(self._history.shape.fields)
             if not grown or self._history.grow(shape):
-                fields = [arrow_field(name, child) for name, child in shape.fields.items()]
-                return Columns(arrays, fields, work.bad, self._history.number)
+                return Columns(arrays, self._fields_of(shape), work.bad, self._history.number)
         raise self._history.outrun()
+
+    def _fields_of(self, shape: Shape) -> list[pa.Field]:
+        if self._fields is None or self._fields[0] is not shape:
+            self._fields = shape, [arrow_field(name, child) for name, child in shape.fields.items()]
+        return list(self._fields[1])
 
     def _start(self) -> Shape:
         """The newest set, with what `value.schema` demands of it."""
@@ -130,6 +135,8 @@ class SetColumns:
             if whole is not None:
                 self._place(shape, left, work)
                 self._notice(shape, arrays, doubtful, work)
+                if not len(doubtful):
+                    return shape, whole
                 exact = _columns(shape, [work.cells[row] for row in doubtful.tolist()])
                 return shape, [overlaid(*both, doubt) for both in zip(whole, exact, strict=True)]
         raise AssertionError("the last round reads all rows one by one")
@@ -183,6 +190,8 @@ class SetColumns:
 
     def _unplaced(self, shape: Shape, rows: npt.NDArray[np.int64], work: _Slice) -> npt.NDArray[np.int64]:
         """The rows that may need columns which the archive's set lacks; the others have their places then."""
+        if not len(rows):
+            return rows
         easy = easy_types(shape)
         full = self._is_full(shape)
         left_rows = []
@@ -200,7 +209,7 @@ class SetColumns:
 
     def _place(self, shape: Shape, rows: npt.NDArray[np.int64], work: _Slice) -> None:
         """Give rows their places in a shape that has learned them."""
-        easy = easy_types(shape)
+        easy = easy_types(shape) if len(rows) else {}
         for row in rows.tolist():
             record = work.records[row]
             cells, left = ({}, {}) if record is None else placed(shape, record, easy)
@@ -291,6 +300,8 @@ def _nothing(shape: Shape, rows: int) -> list[pa.Array]:
 
 def _grown(arrays: list[pa.Array], narrow: Shape, wide: Shape, rows: int) -> list[pa.Array] | None:
     """Turn columns of a shape into columns of a shape that grew from it; None where the rows have to be read again."""
+    if wide is narrow:
+        return arrays
     before = dict(zip(narrow.fields, arrays, strict=True))
     # A value that was kept as text for want of a column has one now.
     added = wide.fields.keys() - before.keys()
