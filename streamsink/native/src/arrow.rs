@@ -2,6 +2,7 @@
 
 use std::os::raw::c_void;
 use std::ptr;
+use std::sync::Arc;
 
 /// What a column is made of, once it is complete.
 pub struct Complete {
@@ -19,6 +20,8 @@ pub enum Buffer {
     Int32(Vec<i32>),
     Int64(Vec<i64>),
     Double(Vec<f64>),
+    /// That of several columns.
+    Shared(Arc<Vec<i64>>),
 }
 
 impl Buffer {
@@ -29,6 +32,7 @@ impl Buffer {
             Buffer::Int32(values) => values.as_ptr().cast(),
             Buffer::Int64(values) => values.as_ptr().cast(),
             Buffer::Double(values) => values.as_ptr().cast(),
+            Buffer::Shared(values) => values.as_ptr().cast(),
         }
     }
 }

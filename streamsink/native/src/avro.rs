@@ -5,7 +5,7 @@
 
 use crate::arrow::{Buffer, Complete};
 use crate::bits::Bits;
-use crate::column::{Column, Data};
+use crate::column::{Column, Data, Zeros};
 use std::mem::replace;
 use std::str::from_utf8;
 
@@ -74,7 +74,7 @@ impl Reader {
                 return None;
             }
         }
-        let complete = root.finish(starts.len())?;
+        let complete = root.finish(starts.len(), &mut Zeros::default())?;
         self.spare = Some(root);
         Some(complete)
     }
@@ -106,7 +106,7 @@ impl Record {
         }
     }
 
-    fn finish(&mut self, rows: usize) -> Option<Complete> {
+    fn finish(&mut self, rows: usize, zeros: &mut Zeros) -> Option<Complete> {
         self.fill(rows);
         self.rows = 0;
         let nulls = replace(&mut self.nulls, 0);
@@ -118,7 +118,7 @@ impl Record {
         let children: Option<Vec<_>> = self
             .fields
             .iter_mut()
-            .map(|field| field.finish(rows))
+            .map(|field| field.finish(rows, zeros))
             .collect();
         Some(Complete {
             rows,
@@ -130,7 +130,7 @@ impl Record {
 }
 
 impl Place {
-    /// Rows without a value are passed over: what comes behind them, or the end, fills them with nulls.
+    /// Rows without a value are passed over.
     #[inline]
     fn read(&mut self, cursor: &mut Cursor, row: usize) -> Option<()> {
         if self.union != NO_UNION {
@@ -145,17 +145,16 @@ impl Place {
         match &mut self.values {
             Values::Record(record) => record.read(cursor, row),
             Values::Plain(kind, column) => {
-                column.fill(row);
                 kind.read(cursor, &mut column.data)?;
-                column.pushed();
+                column.pushed(row);
                 Some(())
             }
         }
     }
 
-    fn finish(&mut self, rows: usize) -> Option<Complete> {
+    fn finish(&mut self, rows: usize, zeros: &mut Zeros) -> Option<Complete> {
         match &mut self.values {
-            Values::Record(record) => record.finish(rows),
+            Values::Record(record) => record.finish(rows, zeros),
             Values::Plain(kind, column) => {
                 if let (Kind::Text, Data::Text(ends, bytes)) = (kind, &column.data) {
                     // All at once: each is UTF-8 where all together are and none ends within a character.
@@ -164,7 +163,7 @@ impl Place {
                         return None;
                     }
                 }
-                Some(column.finish(rows))
+                Some(column.finish(rows, zeros))
             }
         }
     }
@@ -172,13 +171,14 @@ impl Place {
 
 impl Kind {
     fn column(&self) -> Column {
-        Column::new(match self {
+        let data = match self {
             Kind::Boolean => Data::Bool(Bits::default()),
             Kind::Int | Kind::Float => Data::Int(vec![], 32),
             // A double's bits are kept as they are.
             Kind::Long | Kind::Double => Data::Int(vec![], 64),
             Kind::Bytes | Kind::Text | Kind::Enum(_) => Data::Text(vec![0], vec![]),
-        })
+        };
+        Column::new(data, false, false)
     }
 
     #[inline]

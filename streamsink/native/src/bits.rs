@@ -33,6 +33,10 @@ impl Bits {
         }
     }
 
+    pub fn set(&mut self, at: usize) {
+        self.bytes[at / 8] |= 1 << (at % 8);
+    }
+
     pub fn get(&self, at: usize) -> bool {
         self.bytes[at / 8] >> (at % 8) & 1 == 1
     }

@@ -17,10 +17,10 @@ pub enum Stop {
     Doubt,
 }
 
-pub enum Number<'a> {
+pub enum Number {
     Int(i64),
-    /// Past 64 bits: its digits.
-    Large(&'a [u8]),
+    /// A whole number past 64 bits.
+    Large,
     Double(f64),
 }
 
@@ -43,6 +43,18 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
+    }
+
+    /// All that is not yet read.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// What was read from somewhere on.
+    #[inline]
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.at]
     }
 
     pub fn is_at_end(&self) -> bool {
@@ -132,8 +144,8 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
-    #[inline]
-    pub fn number(&mut self) -> Result<Number<'a>, Stop> {
+    #[inline(always)]
+    pub fn number(&mut self) -> Result<Number, Stop> {
         let start = self.at;
         let negative = self.peek() == b'-';
         if negative {
@@ -147,7 +159,7 @@ impl<'a> Cursor<'a> {
             return Err(Stop::Doubt);
         }
         if !matches!(self.peek(), b'.' | b'e' | b'E') {
-            return Ok(self.integer(start, digits, whole, negative));
+            return Ok(integer(digits, whole, negative));
         }
         let mut fraction = 0;
         if self.peek() == b'.' {
@@ -179,10 +191,12 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn digits(&mut self, sum: &mut u64) {
-        while self.peek().is_ascii_digit() {
-            *sum = sum
-                .wrapping_mul(10)
-                .wrapping_add(u64::from(self.peek() - b'0'));
+        for byte in &self.bytes[self.at..] {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            *sum = sum.wrapping_mul(10).wrapping_add(u64::from(digit));
             self.at += 1;
         }
     }
@@ -200,23 +214,8 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    #[inline]
-    fn integer(&self, start: usize, digits: u64, count: usize, negative: bool) -> Number<'a> {
-        let text = &self.bytes[start..self.at];
-        if count > 19 {
-            return Number::Large(text);
-        }
-        // Nineteen digits fit 64 bits without a sign.
-        let value = if negative {
-            -i128::from(digits)
-        } else {
-            i128::from(digits)
-        };
-        i64::try_from(value).map_or(Number::Large(text), Number::Int)
-    }
-
     /// From after its opening quote, appends a string to what is there.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self, out: &mut Vec<u8>) -> Result<(), Stop> {
         loop {
             out.extend_from_slice(self.plain());
@@ -236,7 +235,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over bytes of a string that stand for themselves.
-    #[inline]
+    #[inline(always)]
     pub fn plain(&mut self) -> &'a [u8] {
         let start = self.at;
         let mut at = start;
@@ -339,6 +338,24 @@ impl<'a> Cursor<'a> {
         }
         Ok(code)
     }
+}
+
+#[inline]
+fn integer(digits: u64, count: usize, negative: bool) -> Number {
+    if count <= 18 {
+        let value = digits as i64;
+        return Number::Int(if negative { -value } else { value });
+    }
+    if count > 19 {
+        return Number::Large;
+    }
+    // Nineteen digits fit 64 bits without a sign.
+    let value = if negative {
+        -i128::from(digits)
+    } else {
+        i128::from(digits)
+    };
+    i64::try_from(value).map_or(Number::Large, Number::Int)
 }
 
 /// In eight bytes, a bit at each that ends a plain run; those behind the first may be wrong.

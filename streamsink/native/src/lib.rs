@@ -9,6 +9,7 @@ mod bits;
 mod column;
 mod cursor;
 mod kafka;
+mod names;
 mod place;
 mod reader;
 mod records;

@@ -1,10 +1,12 @@
 //! Reads rows into a tree of places. What doesn't fit its place goes to a variant beside it, if there is one.
 
 use crate::arrow::Complete;
-use crate::column::Data;
+use crate::column::{Column, Data, Zeros};
 use crate::cursor::{Cursor, Number, Stop};
-use crate::place::{Description, Fields, Given, Place, Rest, Unknown};
+use crate::names::hash;
+use crate::place::{Description, Fields, Given, Rest, Unknown};
 use crate::text::{quote, rewrite};
+use std::borrow::Cow;
 use std::str::from_utf8;
 
 /// Values that are longer together are not read: columns count their bytes by 32 bits, and texts may grow.
@@ -13,7 +15,7 @@ const BYTES_MAX: usize = 1 << 28;
 const EXACT: i64 = 1 << 53;
 
 pub struct Reader {
-    root: Place,
+    root: Column,
 }
 
 impl Reader {
@@ -21,14 +23,14 @@ impl Reader {
     pub fn new(description: &[u8]) -> Option<Reader> {
         let mut description = Description::new(description);
         let root = description.place()?;
-        let whole = description.is_empty() && matches!(root.column.data, Data::Struct(_));
+        let whole = description.is_empty() && matches!(root.data, Data::Struct(_));
         whole.then_some(Reader { root })
     }
 
     /// One row for each value, null in all columns where it is in doubt; None where the offsets are none.
     pub fn read(&mut self, offsets: &[i32], data: &[u8], doubt: &mut [u8]) -> Option<Complete> {
         // What a batch left behind that failed is no part of this one.
-        self.root.column.truncate(0);
+        self.root.truncate(0);
         let ends: Option<Vec<usize>> = offsets
             .iter()
             .map(|offset| usize::try_from(*offset).ok())
@@ -43,24 +45,23 @@ impl Reader {
         for (row, pair) in ends.windows(2).enumerate() {
             let value = data.get(pair[0]..pair[1])?;
             let read = if all_utf8 || from_utf8(value).is_ok() {
-                self.row(value)
+                self.row(value, row)
             } else {
                 Err(Stop::Doubt)
             };
             doubt[row] = u8::from(read.is_err());
             if read.is_err() {
-                self.root.column.truncate(row);
+                self.root.truncate(row);
             }
-            self.root.column.pushed();
+            self.root.pushed(row);
         }
-        Some(self.root.column.finish(doubt.len()))
+        Some(self.root.finish(doubt.len(), &mut Zeros::default()))
     }
 
-    fn row(&mut self, value: &[u8]) -> Result<(), Stop> {
+    fn row(&mut self, value: &[u8], row: usize) -> Result<(), Stop> {
         let mut cursor = Cursor::new(value);
         cursor.skip_spaces();
-        let row = self.root.column.rows();
-        match &mut self.root.column.data {
+        match &mut self.root.data {
             Data::Struct(fields) if cursor.peek() == b'{' => object(&mut cursor, fields, row)?,
             _ => return Err(Stop::Doubt),
         }
@@ -80,7 +81,7 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
     let mut before = None;
     if let Some(rest) = &mut fields.rest {
         rest.text.clear();
-        rest.names.clear();
+        rest.hashes.clear();
     }
     let mut more = cursor.enter(b'}')?;
     while more {
@@ -88,7 +89,7 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
             Key::Other(name) => {
                 cursor.colon()?;
                 if let Some(rest) = &mut fields.rest {
-                    put_aside(cursor, rest, name)?;
+                    put_aside(cursor, rest, &name)?;
                     more = cursor.goes_on(b'}')?;
                     continue;
                 }
@@ -104,17 +105,17 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
                         None => fields.first = at,
                         Some(last) => {
                             let last: usize = last;
-                            fields.all[last].next = at;
+                            fields.keys[last].next = at;
                         }
                     }
                 }
                 cursor.colon()?;
-                let field = &mut fields.all[at];
-                if field.seen == number {
+                let key = &mut fields.keys[at];
+                if key.seen == number {
                     return Err(Stop::Doubt);
                 }
-                field.seen = number;
-                expected = field.next;
+                key.seen = number;
+                expected = key.next;
                 before = Some(at);
                 member(cursor, fields, at, row)?;
             }
@@ -126,7 +127,7 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
     if fields
         .required
         .iter()
-        .any(|at| fields.all[*at].place.column.rows() <= row)
+        .any(|at| fields.columns[*at].rows() <= row)
     {
         return Err(Stop::Doubt);
     }
@@ -134,8 +135,9 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
 }
 
 /// Appends a field that the struct lacks to what is kept together; one that is null is nothing.
-fn put_aside(cursor: &mut Cursor, rest: &mut Rest, name: Vec<u8>) -> Result<(), Stop> {
-    if rest.reserved.contains(&name) {
+fn put_aside(cursor: &mut Cursor, rest: &mut Rest, name: &Cow<[u8]>) -> Result<(), Stop> {
+    let hash = hash(name);
+    if rest.is_reserved(name, hash) {
         return Err(Stop::Doubt);
     }
     if cursor.peek() == b'n' {
@@ -143,11 +145,18 @@ fn put_aside(cursor: &mut Cursor, rest: &mut Rest, name: Vec<u8>) -> Result<(), 
     } else {
         rest.text
             .push(if rest.text.is_empty() { b'{' } else { b',' });
-        quote(&name, &mut rest.text)?;
+        match name {
+            Cow::Borrowed(plain) => {
+                rest.text.push(b'"');
+                rest.text.extend_from_slice(plain);
+                rest.text.push(b'"');
+            }
+            Cow::Owned(name) => quote(name, &mut rest.text)?,
+        }
         rest.text.push(b':');
         rewrite(cursor, &mut rest.text)?;
     }
-    rest.names.push(name);
+    rest.hashes.push(hash);
     Ok(())
 }
 
@@ -155,19 +164,18 @@ fn put_aside(cursor: &mut Cursor, rest: &mut Rest, name: Vec<u8>) -> Result<(), 
 #[inline]
 fn push_rest(fields: &mut Fields, row: usize) -> Result<(), Stop> {
     let rest = match &mut fields.rest {
-        Some(rest) if !rest.names.is_empty() => rest,
+        Some(rest) if !rest.hashes.is_empty() => rest,
         _ => return Ok(()),
     };
-    rest.names.sort_unstable();
-    if rest.names.windows(2).any(|pair| pair[0] == pair[1]) {
+    rest.hashes.sort_unstable();
+    if rest.hashes.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(Stop::Doubt);
     }
     if rest.text.is_empty() {
         return Ok(());
     }
     rest.text.push(b'}');
-    let column = &mut fields.all[rest.at].place.column;
-    column.fill(row);
+    let column = &mut fields.columns[rest.at];
     match &mut column.data {
         Data::Json(ends, bytes) => {
             bytes.extend_from_slice(&rest.text);
@@ -175,46 +183,51 @@ fn push_rest(fields: &mut Fields, row: usize) -> Result<(), Stop> {
         }
         _ => return Err(Stop::Doubt),
     }
-    column.pushed();
+    column.pushed(row);
     Ok(())
 }
 
-enum Key {
+enum Key<'a> {
     Field(usize),
-    Other(Vec<u8>),
+    /// Borrowed where a text writes the name as it is.
+    Other(Cow<'a, [u8]>),
 }
 
 /// Steps over a key; gives its field, or its name where the struct has none such.
 #[inline]
-fn key(cursor: &mut Cursor, fields: &Fields, expected: usize) -> Result<Key, Stop> {
-    if let Some(quoted) = fields
-        .all
-        .get(expected)
-        .and_then(|field| field.quoted.as_ref())
-    {
-        if cursor.begins_with(quoted) {
-            cursor.at += quoted.len();
+fn key<'a>(cursor: &mut Cursor<'a>, fields: &Fields, expected: usize) -> Result<Key<'a>, Stop> {
+    if let Some(key) = fields.keys.get(expected) {
+        if key.quoted.begins(cursor.rest()) {
+            cursor.at += key.quoted.len();
             return Ok(Key::Field(expected));
         }
     }
+    let text = cursor.rest();
     cursor.expect(b"\"")?;
-    let mut name = vec![];
+    let plain = cursor.plain();
+    if cursor.peek() == b'"' {
+        cursor.at += 1;
+        let found = fields.find(text, hash(plain));
+        return Ok(found.map_or(Key::Other(Cow::Borrowed(plain)), Key::Field));
+    }
+    let mut name = plain.to_vec();
     cursor.string(&mut name)?;
-    Ok(fields.find(&name).map_or(Key::Other(name), Key::Field))
+    Ok(fields
+        .find_name(&name)
+        .map_or(Key::Other(Cow::Owned(name)), Key::Field))
 }
 
 /// Reads a field's value into its column, or into the variant that takes such values.
 #[inline]
 fn member(cursor: &mut Cursor, fields: &mut Fields, at: usize, row: usize) -> Result<(), Stop> {
     let start = (cursor.at, cursor.depth());
-    let field = &mut fields.all[at];
     if cursor.peek() == b'n' {
         return cursor.expect(b"null");
     }
-    field.place.column.fill(row);
-    match value(cursor, &mut field.place) {
-        Err(Stop::Misfit) if !field.place.strict => {
-            field.place.column.truncate(row);
+    let column = &mut fields.columns[at];
+    match value(cursor, column, row) {
+        Err(Stop::Misfit) if !column.strict => {
+            column.truncate(row);
             cursor.back(start.0, start.1);
             variant(cursor, fields, at, row)
         }
@@ -223,12 +236,11 @@ fn member(cursor: &mut Cursor, fields: &mut Fields, at: usize, row: usize) -> Re
     }
 }
 
-/// Reads a value, none that is null, to the end of a place's column.
-#[inline]
-fn value(cursor: &mut Cursor, place: &mut Place) -> Result<(), Stop> {
+/// Reads a value, none that is null, into a row of a place's column, behind all others.
+#[inline(always)]
+fn value(cursor: &mut Cursor, column: &mut Column, row: usize) -> Result<(), Stop> {
     let next = cursor.peek();
-    let row = place.column.rows();
-    match &mut place.column.data {
+    match &mut column.data {
         Data::Text(ends, bytes) => {
             if next != b'"' {
                 return Err(Stop::Misfit);
@@ -238,13 +250,13 @@ fn value(cursor: &mut Cursor, place: &mut Place) -> Result<(), Stop> {
             ends.push(bytes.len() as i32);
         }
         Data::Int(values, bits) => {
-            let value = integer(cursor, place.strict)?;
+            let value = integer(cursor, column.strict)?;
             if *bits < 64 && value >> (*bits - 1) != value >> 63 {
                 return Err(Stop::Doubt);
             }
             values.push(value);
         }
-        Data::Double(values) => values.push(double(cursor, place.strict)?),
+        Data::Double(values) => values.push(double(cursor, column.strict)?),
         Data::Bool(values) => {
             if next != b't' && next != b'f' {
                 return Err(Stop::Misfit);
@@ -252,7 +264,7 @@ fn value(cursor: &mut Cursor, place: &mut Place) -> Result<(), Stop> {
             values.push(cursor.boolean()?);
         }
         Data::Json(ends, bytes) => {
-            if place.strict {
+            if column.strict {
                 return Err(Stop::Doubt);
             }
             rewrite(cursor, bytes)?;
@@ -269,15 +281,15 @@ fn value(cursor: &mut Cursor, place: &mut Place) -> Result<(), Stop> {
                 return Err(Stop::Misfit);
             }
             items(cursor, item)?;
-            ends.push(item.column.rows() as i32);
+            ends.push(item.rows() as i32);
         }
         Data::Nothing => return Err(Stop::Doubt),
     }
-    place.column.pushed();
+    column.pushed(row);
     Ok(())
 }
 
-fn items(cursor: &mut Cursor, item: &mut Place) -> Result<(), Stop> {
+fn items(cursor: &mut Cursor, item: &mut Column) -> Result<(), Stop> {
     let mut more = cursor.enter(b']')?;
     while more {
         if cursor.peek() == b'n' {
@@ -285,10 +297,11 @@ fn items(cursor: &mut Cursor, item: &mut Place) -> Result<(), Stop> {
             if item.required {
                 return Err(Stop::Doubt);
             }
-            let rows = item.column.rows();
-            item.column.fill(rows + 1);
+            item.passed();
         } else {
-            value(cursor, item).map_err(|stop| if item.strict { Stop::Doubt } else { stop })?;
+            let row = item.rows();
+            value(cursor, item, row)
+                .map_err(|stop| if item.strict { Stop::Doubt } else { stop })?;
         }
         more = cursor.goes_on(b']')?;
     }
@@ -333,7 +346,7 @@ fn double(cursor: &mut Cursor, strict: bool) -> Result<f64, Stop> {
                 Err(Stop::Misfit)
             }
         }
-        Number::Large(_) => Err(Stop::Misfit),
+        Number::Large => Err(Stop::Misfit),
     }
 }
 
@@ -352,14 +365,13 @@ fn variant(cursor: &mut Cursor, fields: &mut Fields, at: usize, row: usize) -> R
         _ => match cursor.number()? {
             Number::Int(_) => Given::Int,
             Number::Double(_) => Given::Double,
-            Number::Large(_) => Given::Json,
+            Number::Large => Given::Json,
         },
     };
     cursor.back(start.0, start.1);
-    let place = match fields.all[at].variants[given as usize] {
-        Some(variant) => &mut fields.all[variant].place,
+    let column = match fields.variants[at][given as usize] {
+        Some(variant) => &mut fields.columns[usize::from(variant)],
         None => return Err(Stop::Doubt),
     };
-    place.column.fill(row);
-    value(cursor, place).map_err(|_| Stop::Doubt)
+    value(cursor, column, row).map_err(|_| Stop::Doubt)
 }

@@ -10,10 +10,7 @@ const PLAIN_MAX: f64 = 1e16;
 /// Reads a value and appends its text; a key that comes twice is in doubt.
 pub fn rewrite(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
     match cursor.peek() {
-        b'"' => {
-            cursor.at += 1;
-            string(cursor, out)
-        }
+        b'"' => string(cursor, out),
         b'{' => object(cursor, out),
         b'[' => array(cursor, out),
         b't' | b'f' => {
@@ -26,23 +23,38 @@ pub fn rewrite(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
             out.extend_from_slice(b"null");
             Ok(())
         }
-        _ => number(&cursor.number()?, out),
+        _ => number(cursor, out),
     }
 }
 
-fn number(value: &Number, out: &mut Vec<u8>) -> Result<(), Stop> {
-    let written = match value {
-        Number::Int(value) => write!(out, "{}", value),
-        Number::Large(text) => out.write_all(text),
+fn number(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
+    let start = cursor.at;
+    let value = cursor.number()?;
+    let text = cursor.since(start);
+    match value {
+        // Minus zero is an integer without a sign.
+        Number::Int(0) => out.push(b'0'),
+        Number::Int(_) | Number::Large => out.extend_from_slice(text),
         Number::Double(value) => {
             let size = value.abs();
             if size != 0.0 && !(PLAIN_MIN..PLAIN_MAX).contains(&size) {
                 return Err(Stop::Doubt);
             }
-            write!(out, "{:?}", value)
+            if is_shortest(text) {
+                out.extend_from_slice(text);
+            } else {
+                write!(out, "{:?}", value).map_err(|_| Stop::Doubt)?;
+            }
         }
-    };
-    written.map_err(|_| Stop::Doubt)
+    }
+    Ok(())
+}
+
+/// Whether a double that is written without an exponent is surely written so: no two decimals of up to fifteen digits
+/// are one double, so the shortest that is this one is this one.
+fn is_shortest(text: &[u8]) -> bool {
+    let bare = matches!(text, [.., b'.', b'0'] | [.., b'1'..=b'9']);
+    bare && text.len() <= 16 && !text.iter().any(|byte| matches!(byte, b'e' | b'E'))
 }
 
 fn array(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
@@ -62,13 +74,18 @@ fn array(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
 
 fn object(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
     out.push(b'{');
+    // Of one key alone nothing has to be kept.
+    let mut first = None;
     let mut keys = vec![];
     let mut more = cursor.enter(b'}')?;
     while more {
         let begin = out.len();
-        cursor.expect(b"\"")?;
         string(cursor, out)?;
-        keys.push((begin, out.len()));
+        match first {
+            None => first = Some((begin, out.len())),
+            Some(first) if keys.is_empty() => keys.extend([first, (begin, out.len())]),
+            Some(_) => keys.push((begin, out.len())),
+        }
         cursor.colon()?;
         out.push(b':');
         rewrite(cursor, out)?;
@@ -91,9 +108,11 @@ fn object(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
 }
 
 fn string(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
-    out.push(b'"');
+    let mut start = cursor.at;
+    cursor.expect(b"\"")?;
     loop {
-        out.extend_from_slice(cursor.plain());
+        cursor.plain();
+        out.extend_from_slice(cursor.since(start));
         match cursor.peek() {
             b'"' => {
                 cursor.at += 1;
@@ -103,6 +122,7 @@ fn string(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
             b'\\' => escape(cursor.escaped()?, out),
             _ => return Err(Stop::Doubt),
         }
+        start = cursor.at;
     }
 }
 
