@@ -51,10 +51,13 @@ pub struct ArrowArray {
     private_data: *mut c_void,
 }
 
+/// The most buffers that a column has.
+const BUFFERS_MAX: usize = 3;
+
 /// What an array's pointers point into.
 struct Held {
     _memory: Vec<Buffer>,
-    addresses: Vec<*const c_void>,
+    addresses: [*const c_void; BUFFERS_MAX],
     children: Vec<*mut ArrowArray>,
 }
 
@@ -65,7 +68,11 @@ impl ArrowArray {
             .into_iter()
             .map(|child| Box::into_raw(Box::new(ArrowArray::of(child))))
             .collect();
-        let addresses = column.buffers.iter().map(Buffer::address).collect();
+        let mut addresses = [ptr::null(); BUFFERS_MAX];
+        for (address, buffer) in addresses.iter_mut().zip(&column.buffers) {
+            *address = buffer.address();
+        }
+        let buffers = column.buffers.len().min(BUFFERS_MAX);
         let mut held = Box::new(Held {
             _memory: column.buffers,
             addresses,
@@ -75,7 +82,7 @@ impl ArrowArray {
             length: column.rows as i64,
             null_count: column.nulls as i64,
             offset: 0,
-            n_buffers: held.addresses.len() as i64,
+            n_buffers: buffers as i64,
             n_children: held.children.len() as i64,
             buffers: held.addresses.as_mut_ptr(),
             children: held.children.as_mut_ptr(),

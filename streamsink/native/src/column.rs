@@ -132,7 +132,8 @@ impl Column {
             Spread::Some(dense, take(&mut self.sparse))
         };
         let mut children = vec![];
-        let mut buffers = vec![spread.bitmap(rows, zeros)];
+        let mut buffers = Vec::with_capacity(3);
+        buffers.push(spread.bitmap(rows, zeros));
         match &mut self.data {
             Data::Nothing => return nothing(rows),
             Data::Bool(values) => buffers.push(spread.bits(values, rows, zeros)),

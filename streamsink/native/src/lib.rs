@@ -10,9 +10,11 @@ mod column;
 mod cursor;
 mod kafka;
 mod names;
+mod number;
 mod place;
 mod reader;
 mod records;
+mod rest;
 mod text;
 
 use arrow::ArrowArray;

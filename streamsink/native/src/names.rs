@@ -1,56 +1,109 @@
 //! Finds a field by its name: the one that the last object leads one to expect, or any by a table of hashes.
 
-/// A field's name with its quotes, so that eight bytes of a text are compared at a time.
-pub struct Quoted {
-    /// The first eight bytes, zeros behind them; which of them count; the last eight, where there are as many.
-    head: u64,
-    mask: u64,
-    tail: u64,
-    text: Vec<u8>,
+/// So long may a name be: with its quotes, 16 bits count it.
+pub const NAME_MAX: usize = u16::MAX as usize - 2;
+
+/// The names of a struct's fields, by the fields' numbers.
+#[derive(Default)]
+pub struct Names {
+    pub keys: Vec<Key>,
+    names: Vec<Vec<u8>>,
+    table: Table,
+    /// Numbers the objects, so that a field that comes twice is noticed.
+    object: u32,
 }
 
-impl Quoted {
-    pub fn new(name: &[u8]) -> Quoted {
-        let text = [b"\"", name, b"\""].concat();
-        let size = text.len().min(8);
+/// A field as its name is met, small, since hundreds of them are compared with for each object.
+#[repr(align(32))]
+pub struct Key {
+    /// Of the name in quotes, the first eight bytes, zeros behind them, and which of them count.
+    head: u64,
+    mask: u64,
+    /// The last eight bytes, if there are as many.
+    tail: u64,
+    /// How long it is; 0 where a text has to write the name otherwise, or where it is a variant's.
+    size: u16,
+    /// The field that came after this one in the last object.
+    pub next: u16,
+    /// The object that had this field last.
+    pub seen: u32,
+}
+
+impl Names {
+    /// Adds the name of the next field; one that is a variant's is never found.
+    pub fn push(&mut self, name: &[u8], next: u16, is_variant: bool) {
+        let plain = !name
+            .iter()
+            .any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+        let quoted = if plain && !is_variant {
+            [b"\"", name, b"\""].concat()
+        } else {
+            vec![]
+        };
         let mut head = [0; 8];
-        head[..size].copy_from_slice(&text[..size]);
-        Quoted {
+        let size = quoted.len().min(8);
+        head[..size].copy_from_slice(&quoted[..size]);
+        if !is_variant {
+            self.table.insert(hash(name), self.keys.len());
+        }
+        self.names.push(name.to_vec());
+        self.keys.push(Key {
             head: u64::from_le_bytes(head),
-            mask: u64::MAX >> (64 - 8 * size),
-            tail: text.len().checked_sub(8).map_or(0, |at| word(&text[at..])),
-            text,
+            mask: if size == 0 {
+                0
+            } else {
+                u64::MAX >> (64 - 8 * size)
+            },
+            tail: quoted
+                .len()
+                .checked_sub(8)
+                .map_or(0, |at| word(&quoted[at..])),
+            size: quoted.len() as u16,
+            next,
+            seen: 0,
+        });
+    }
+
+    /// Begins an object; gives its number.
+    pub fn begin(&mut self) -> u32 {
+        if self.object == u32::MAX {
+            self.keys.iter_mut().for_each(|key| key.seen = 0);
+            self.object = 0;
         }
+        self.object += 1;
+        self.object
     }
 
-    /// One that no text begins with.
-    pub fn nowhere() -> Quoted {
-        Quoted {
-            head: 1,
-            mask: 0,
-            tail: 0,
-            text: vec![],
-        }
-    }
-
-    pub fn len(&self) -> usize {
-        self.text.len()
-    }
-
-    /// Whether a text begins with it.
-    #[inline]
-    pub fn begins(&self, text: &[u8]) -> bool {
-        let size = self.text.len();
-        match text.get(..8) {
-            Some(eight) if word(eight) & self.mask != self.head => false,
-            Some(_) if size <= 8 => true,
+    /// How long a field's name in quotes is, if a text begins with it.
+    #[inline(always)]
+    pub fn begins(&self, at: usize, text: &[u8]) -> Option<usize> {
+        let key = self.keys.get(at)?;
+        let size = usize::from(key.size);
+        let begins = match text.get(..8) {
+            Some(eight) if word(eight) & key.mask != key.head => false,
+            Some(_) if size <= 8 => size > 0,
             Some(_) => match text.get(size - 8..size) {
-                Some(eight) if word(eight) != self.tail => false,
-                Some(_) => size <= 16 || text[8..size - 8] == self.text[8..size - 8],
+                Some(eight) if word(eight) != key.tail => false,
+                Some(_) => size <= 16 || text[1..size - 1] == self.names[at],
                 None => false,
             },
-            None => size > 0 && text.starts_with(&self.text),
-        }
+            // Two quotes are part of it.
+            None => {
+                matches!(text.get(..size), Some([b'"', name @ .., b'"']) if name == self.names[at])
+            }
+        };
+        begins.then_some(size)
+    }
+
+    /// The field whose name, in quotes, a text begins with.
+    #[inline]
+    pub fn find(&self, text: &[u8], hash: u64) -> Option<usize> {
+        self.table.find(hash, |at| self.begins(at, text).is_some())
+    }
+
+    /// The field of a name that a text writes otherwise.
+    pub fn find_name(&self, name: &[u8]) -> Option<usize> {
+        self.table.find(hash(name), |at| self.names[at] == name)
     }
 }
 
@@ -88,7 +141,7 @@ impl Table {
     /// Where to look first: by the highest bits, which all others have had a part in.
     #[inline]
     fn first(&self, part: u32) -> usize {
-        (u64::from(part) * self.slots.len() as u64 >> 32) as usize
+        ((u64::from(part) * self.slots.len() as u64) >> 32) as usize
     }
 
     /// The number of a hash that is the right one.

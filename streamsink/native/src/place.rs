@@ -7,7 +7,8 @@
 //! kept together: then the number of the field that takes them follows, how many names are none of them, and these.
 
 use crate::column::{Column, Data};
-use crate::names::{hash, Quoted, Table};
+use crate::names::{Names, NAME_MAX};
+use crate::rest::Rest;
 
 const REQUIRED: u8 = 1;
 const STRICT: u8 = 2;
@@ -17,17 +18,6 @@ const ABSENT: u16 = u16::MAX;
 
 /// Which fields take what doesn't fit a field, by `Given`.
 pub type Variants = [Option<u16>; 5];
-
-/// What finding a field needs of it, apart from what reading it needs: so more of them are near, a cache line each.
-#[repr(align(64))]
-pub struct Key {
-    /// The name; nowhere where a text has to write it otherwise, or where it is a variant's.
-    pub quoted: Quoted,
-    /// The field that came after this one in the last object.
-    pub next: usize,
-    /// The object that had this field last.
-    pub seen: u32,
-}
 
 /// What a value is that doesn't fit its place.
 #[derive(Clone, Copy)]
@@ -50,61 +40,12 @@ pub enum Unknown {
 
 pub struct Fields {
     pub columns: Vec<Column>,
-    pub keys: Vec<Key>,
+    pub names: Names,
     pub variants: Vec<Variants>,
     pub unknown: Unknown,
     pub rest: Option<Rest>,
     pub required: Vec<usize>,
     pub first: usize,
-    /// Numbers the objects, so that a field that comes twice is noticed.
-    pub object: u32,
-    names: Vec<Vec<u8>>,
-    table: Table,
-}
-
-impl Fields {
-    /// The field whose name, in quotes, a text begins with.
-    #[inline]
-    pub fn find(&self, text: &[u8], hash: u64) -> Option<usize> {
-        self.table
-            .find(hash, |at| self.keys[at].quoted.begins(text))
-    }
-
-    /// The field of a name that a text writes otherwise.
-    pub fn find_name(&self, name: &[u8]) -> Option<usize> {
-        self.table.find(hash(name), |at| self.names[at] == name)
-    }
-
-    /// Begins an object; gives its number.
-    pub fn begin(&mut self) -> u32 {
-        if self.object == u32::MAX {
-            self.keys.iter_mut().for_each(|key| key.seen = 0);
-            self.object = 0;
-        }
-        self.object += 1;
-        self.object
-    }
-}
-
-/// Where fields go that a struct lacks: together, as the text of an object, into one of its columns.
-pub struct Rest {
-    /// The field that takes the text.
-    pub at: usize,
-    /// Names that don't go there: such a row is in doubt.
-    reserved: Vec<Vec<u8>>,
-    table: Table,
-    /// The text of one object so far, without its last brace.
-    pub text: Vec<u8>,
-    /// The hashes of all names that this object had and the struct lacks.
-    pub hashes: Vec<u64>,
-}
-
-impl Rest {
-    pub fn is_reserved(&self, name: &[u8], hash: u64) -> bool {
-        self.table
-            .find(hash, |at| self.reserved[at] == name)
-            .is_some()
-    }
 }
 
 pub struct Description<'a> {
@@ -153,15 +94,12 @@ impl<'a> Description<'a> {
         let count = usize::from(self.number()?);
         let mut fields = Fields {
             columns: vec![],
-            keys: vec![],
+            names: Names::default(),
             variants: vec![],
             unknown,
             rest: None,
             required: vec![],
             first: 0,
-            object: 0,
-            names: vec![],
-            table: Table::default(),
         };
         for at in 0..count {
             let is_variant = self.byte()? != 0;
@@ -176,30 +114,18 @@ impl<'a> Description<'a> {
                 };
             }
             let size = usize::from(self.number()?);
-            let name = self.take(size)?.to_vec();
-            let place = self.place()?;
-            if place.required {
+            if size > NAME_MAX {
+                return None;
+            }
+            let name = self.take(size)?;
+            let column = self.place()?;
+            if column.required {
                 fields.required.push(at);
             }
-            let plain = !name
-                .iter()
-                .any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            let quoted = if plain && !is_variant {
-                Quoted::new(&name)
-            } else {
-                Quoted::nowhere()
-            };
-            if !is_variant {
-                fields.table.insert(hash(&name), at);
-            }
-            fields.names.push(name);
-            fields.keys.push(Key {
-                quoted,
-                next: (at + 1) % count,
-                seen: 0,
-            });
+            let next = (at + 1) % count;
+            fields.names.push(name, next as u16, is_variant);
             fields.variants.push(variants);
-            fields.columns.push(place);
+            fields.columns.push(column);
         }
         if flags & RESTING != 0 {
             fields.rest = Some(self.rest(count)?);
@@ -211,20 +137,11 @@ impl<'a> Description<'a> {
         let at = usize::from(self.number()?);
         let count = usize::from(self.number()?);
         let mut reserved = vec![];
-        let mut table = Table::default();
-        for number in 0..count {
+        for _ in 0..count {
             let size = usize::from(self.number()?);
-            let name = self.take(size)?.to_vec();
-            table.insert(hash(&name), number);
-            reserved.push(name);
+            reserved.push(self.take(size)?.to_vec());
         }
-        (at < fields).then_some(Rest {
-            at,
-            reserved,
-            table,
-            text: vec![],
-            hashes: vec![],
-        })
+        (at < fields).then(|| Rest::new(at, reserved))
     }
 
     fn number(&mut self) -> Option<u16> {

@@ -2,10 +2,11 @@
 
 use crate::arrow::Complete;
 use crate::column::{Column, Data, Zeros};
-use crate::cursor::{Cursor, Number, Stop};
+use crate::cursor::{Cursor, Stop};
 use crate::names::hash;
-use crate::place::{Description, Fields, Given, Rest, Unknown};
-use crate::text::{quote, rewrite};
+use crate::number::Number;
+use crate::place::{Description, Fields, Given, Unknown};
+use crate::text::rewrite;
 use std::borrow::Cow;
 use std::str::from_utf8;
 
@@ -76,12 +77,11 @@ impl Reader {
 
 /// Reads an object into a struct's fields, at a row of theirs.
 fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), Stop> {
-    let number = fields.begin();
+    let number = fields.names.begin();
     let mut expected = fields.first;
     let mut before = None;
     if let Some(rest) = &mut fields.rest {
-        rest.text.clear();
-        rest.hashes.clear();
+        rest.clear();
     }
     let mut more = cursor.enter(b'}')?;
     while more {
@@ -89,7 +89,7 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
             Key::Other(name) => {
                 cursor.colon()?;
                 if let Some(rest) = &mut fields.rest {
-                    put_aside(cursor, rest, &name)?;
+                    rest.put_aside(cursor, name)?;
                     more = cursor.goes_on(b'}')?;
                     continue;
                 }
@@ -105,17 +105,17 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
                         None => fields.first = at,
                         Some(last) => {
                             let last: usize = last;
-                            fields.keys[last].next = at;
+                            fields.names.keys[last].next = at as u16;
                         }
                     }
                 }
                 cursor.colon()?;
-                let key = &mut fields.keys[at];
+                let key = &mut fields.names.keys[at];
                 if key.seen == number {
                     return Err(Stop::Doubt);
                 }
                 key.seen = number;
-                expected = key.next;
+                expected = usize::from(key.next);
                 before = Some(at);
                 member(cursor, fields, at, row)?;
             }
@@ -123,7 +123,10 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
         more = cursor.goes_on(b'}')?;
     }
     cursor.leave();
-    push_rest(fields, row)?;
+    match &mut fields.rest {
+        Some(rest) if !rest.is_empty() => rest.push_to(&mut fields.columns[rest.at], row)?,
+        _ => {}
+    }
     if fields
         .required
         .iter()
@@ -131,59 +134,6 @@ fn object(cursor: &mut Cursor, fields: &mut Fields, row: usize) -> Result<(), St
     {
         return Err(Stop::Doubt);
     }
-    Ok(())
-}
-
-/// Appends a field that the struct lacks to what is kept together; one that is null is nothing.
-fn put_aside(cursor: &mut Cursor, rest: &mut Rest, name: &Cow<[u8]>) -> Result<(), Stop> {
-    let hash = hash(name);
-    if rest.is_reserved(name, hash) {
-        return Err(Stop::Doubt);
-    }
-    if cursor.peek() == b'n' {
-        cursor.expect(b"null")?;
-    } else {
-        rest.text
-            .push(if rest.text.is_empty() { b'{' } else { b',' });
-        match name {
-            Cow::Borrowed(plain) => {
-                rest.text.push(b'"');
-                rest.text.extend_from_slice(plain);
-                rest.text.push(b'"');
-            }
-            Cow::Owned(name) => quote(name, &mut rest.text)?,
-        }
-        rest.text.push(b':');
-        rewrite(cursor, &mut rest.text)?;
-    }
-    rest.hashes.push(hash);
-    Ok(())
-}
-
-/// Puts what was kept together into its column.
-#[inline]
-fn push_rest(fields: &mut Fields, row: usize) -> Result<(), Stop> {
-    let rest = match &mut fields.rest {
-        Some(rest) if !rest.hashes.is_empty() => rest,
-        _ => return Ok(()),
-    };
-    rest.hashes.sort_unstable();
-    if rest.hashes.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Stop::Doubt);
-    }
-    if rest.text.is_empty() {
-        return Ok(());
-    }
-    rest.text.push(b'}');
-    let column = &mut fields.columns[rest.at];
-    match &mut column.data {
-        Data::Json(ends, bytes) => {
-            bytes.extend_from_slice(&rest.text);
-            ends.push(bytes.len() as i32);
-        }
-        _ => return Err(Stop::Doubt),
-    }
-    column.pushed(row);
     Ok(())
 }
 
@@ -196,23 +146,22 @@ enum Key<'a> {
 /// Steps over a key; gives its field, or its name where the struct has none such.
 #[inline]
 fn key<'a>(cursor: &mut Cursor<'a>, fields: &Fields, expected: usize) -> Result<Key<'a>, Stop> {
-    if let Some(key) = fields.keys.get(expected) {
-        if key.quoted.begins(cursor.rest()) {
-            cursor.at += key.quoted.len();
-            return Ok(Key::Field(expected));
-        }
+    if let Some(size) = fields.names.begins(expected, cursor.rest()) {
+        cursor.at += size;
+        return Ok(Key::Field(expected));
     }
     let text = cursor.rest();
     cursor.expect(b"\"")?;
     let plain = cursor.plain();
     if cursor.peek() == b'"' {
         cursor.at += 1;
-        let found = fields.find(text, hash(plain));
+        let found = fields.names.find(text, hash(plain));
         return Ok(found.map_or(Key::Other(Cow::Borrowed(plain)), Key::Field));
     }
     let mut name = plain.to_vec();
     cursor.string(&mut name)?;
     Ok(fields
+        .names
         .find_name(&name)
         .map_or(Key::Other(Cow::Owned(name)), Key::Field))
 }
@@ -309,7 +258,7 @@ fn items(cursor: &mut Cursor, item: &mut Column) -> Result<(), Stop> {
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 fn integer(cursor: &mut Cursor, strict: bool) -> Result<i64, Stop> {
     if !is_number(cursor) {
         return Err(Stop::Misfit);
@@ -330,7 +279,7 @@ fn integer(cursor: &mut Cursor, strict: bool) -> Result<i64, Stop> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn double(cursor: &mut Cursor, strict: bool) -> Result<f64, Stop> {
     if !is_number(cursor) {
         return Err(Stop::Misfit);

@@ -1,6 +1,7 @@
 //! Writes a value anew as compact JSON text, byte for byte as streamsink's exact reader does (orjson's form).
 
-use crate::cursor::{Cursor, Number, Stop};
+use crate::cursor::{Cursor, Stop};
+use crate::number::Number;
 use std::io::Write;
 
 /// From here to `PLAIN_MAX`, a double's shortest form is written without an exponent by all who write it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,45 @@ def test_a_row_that_is_not_in_doubt_is_what_the_exact_reader_makes_of_it(known, 
     shape = shape_after(*known)
     if shape.fields:
         assert_exact(shape, values)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.from_regex(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", fullmatch=True), max_size=8)
+)
+@example(["-0", "-0.0", "0.0", "0.00", "0.10", "1.50", "100.0", "0.0001", "0.00009", "1E2", "1e15"])
+@example(["9007199254740993.0", "123456789012345.6", "12345678901234.56", "999999999999999.9", "5e-324"])
+def test_numbers_in_a_text_are_written_as_the_exact_reader_writes_them(numbers):
+    shape = shape_after({"a": [1, "x"]})
+    assert_exact(shape, [f'{{"a":["s",{number}]}}'.encode() for number in numbers])
+
+
+def test_a_few_fields_of_many_are_read_exactly_whatever_their_order():
+    dice = random.Random(1500)
+    kinds = [
+        lambda: dice.randrange(-99, 99),
+        dice.random,
+        lambda: dice.random() < 0.5,
+        lambda: "x" * dice.randrange(20),
+        lambda: [dice.randrange(9) if dice.random() < 0.8 else None for _ in range(dice.randrange(3))],
+        lambda: [{"deep": dice.randrange(9)} if dice.random() < 0.5 else {"other": "y"} for _ in range(2)],
+        lambda: {"inner": dice.randrange(9)} if dice.random() < 0.5 else {"text": "z"},
+        lambda: [1, "mixed", {"k": 0.5}],
+    ]
+    # Of all lengths, and alike at both ends.
+    names = [f"name{'e' * (number % 19)}{number}{'d' * (number % 11)}" for number in range(160)]
+    made = {name: kinds[number % len(kinds)] for number, name in enumerate(names)}
+    shape = shape_after(*({name: make() for name, make in made.items()} for _ in range(12)))
+    rows = []
+    for row in range(300):
+        often = [name for number, name in enumerate(names) if row % (number + 1) == 0]
+        chosen = dice.sample(often, min(len(often), 6)) + dice.sample(names, dice.randrange(4))
+        record = {name: made[name]() for name in dict.fromkeys(chosen)}
+        rows.append(json.dumps(record, separators=(", ", ": ") if row % 2 else (",", ":")).encode())
+    found = assert_exact(shape, rows)
+    assert not found.doubt.any()
+    taken = NativeReader(shape, shape).read(pa.array(rows, pa.binary()).slice(7, 200)).arrays
+    assert [array.to_pylist() for array in taken] == [array.slice(7, 200).to_pylist() for array in found.arrays]
 
 
 @pytest.mark.parametrize("nasty", [*NASTY_VALUES, *HIDDEN])
