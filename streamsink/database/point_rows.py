@@ -67,8 +67,8 @@ class PointRows:
         times = np.array(points.times, np.int64)
         at = pc.cast(pc.cast(pa.array(times), pa.string()), pa.binary())
         fields = self._fields(points.fields, len(times))
-        keys = _joined([b'{"time":', at, key_heads])
-        values = _joined([b'{"time":', at, value_heads, fields, b"}}"])
+        keys = joined([b'{"time":', at, key_heads])
+        values = joined([b'{"time":', at, value_heads, fields, b"}}"])
         chosen = self._chosen(times, ranks, found, fields, behind)
         return RowBatch(keys, values) if chosen is None else RowBatch(keys.take(chosen), values.take(chosen))
 
@@ -81,9 +81,9 @@ class PointRows:
         parts: list[pa.BinaryArray | bytes] = []
         for head, texts in found:
             named = [b"," + head, texts]
-            parts += [pc.fill_null(_joined(named), _NO_TEXT)] if texts.null_count else named
+            parts += [pc.fill_null(joined(named), _NO_TEXT)] if texts.null_count else named
         # Whichever field is a point's first, it has a comma before it.
-        return pc.ascii_ltrim(_joined(parts).view(pa.string()), ",").view(pa.binary())
+        return pc.ascii_ltrim(joined(parts).view(pa.string()), ",").view(pa.binary())
 
     def _chosen(
         self,
@@ -163,7 +163,7 @@ def _one(pieces: Sequence[RowBatch]) -> RowBatch:
     return RowBatch(pa.concat_arrays(keys), pa.concat_arrays(values))
 
 
-def _joined(parts: Sequence[pa.BinaryArray | bytes]) -> pa.BinaryArray:
-    """Parts side by side, row by row; null where one is."""
+def joined(parts: Sequence[pa.BinaryArray | bytes]) -> pa.BinaryArray:
+    """Join parts side by side, row by row; null where one is."""
     told = [pa.scalar(part, pa.binary()) if isinstance(part, bytes) else part for part in parts]
     return pc.binary_join_element_wise(*told, _NO_TEXT)

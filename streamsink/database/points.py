@@ -1,4 +1,4 @@
-"""Points of InfluxDB, 1.x and 2.x: what a measurement's have in common, and line protocol, each number as it was. Pure.
+"""Points of InfluxDB, 1.x and 2.x: what a measurement's have in common. Pure.
 
 A point's key is its time and its tags, in this order, so that rows in key order are rows in order of time. The value
 holds both, and the fields. A field that has several types has one column for each, named `field::type`.
@@ -6,22 +6,17 @@ holds both, and the fields. A field that has several types has one column for ea
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from streamsink.database.protocol import Json
-from streamsink.errors import TerminalError
 
 Tags = tuple[str, ...]
 """A point's tags in the order of `Shape.tags`; "" where it has none, as InfluxDB has it."""
 
-WRITE_BYTES = 4_000_000
-"""Of one write; servers take 25 MB unless told otherwise."""
 _CONNECT: Mapping[str, Json] = {
     "float": {"type": "double"},
     "integer": {"type": "int64"},
@@ -29,11 +24,6 @@ _CONNECT: Mapping[str, Json] = {
     "boolean": {"type": "boolean"},
     "string": {"type": "string"},
 }
-_UNWRITABLE = re.compile(r"\\(?:[,= ]|$)|[\n\r]|^$")
-_MEASUREMENT = re.compile(r"([, ])")
-_NAME = re.compile(r"([,= ])")
-_ESCAPED = re.compile(r'(["\\])')
-_BACKSLASHED = r"\\\1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,48 +110,6 @@ class Shape:
         told = orjson.loads(key)
         return told["time"], tuple(told[name] or "" for name in self.tags)
 
-    def lines(self, values: pa.BinaryArray) -> Iterator[bytes]:
-        """Rows' values in line protocol, one line each.
-
-        Raises:
-            TerminalError: A name or tag has no form in it.
-        """
-        measurement = _escaped(self.measurement, _MEASUREMENT)
-        names = {name: _escaped(column.field) for name, column in self.columns.items()}
-        kinds = {name: column.kind for name, column in self.columns.items()}
-        heads: dict[bytes, str] = {}
-        for value in values.to_pylist():
-            told = orjson.loads(value)
-            tags = orjson.dumps(told["tags"])
-            head = heads.get(tags)
-            if head is None:
-                pairs = sorted((told["tags"] or {}).items())
-                head = ",".join([measurement, *(f"{_escaped(name)}={_escaped(tag)}" for name, tag in pairs if tag)])
-                heads[tags] = head
-            fields = [
-                f"{names[name]}={_written(one, kinds[name])}" for name, one in told["fields"].items() if one is not None
-            ]
-            yield f"{head} {','.join(fields)} {told['time']}".encode()
-
-
-def _escaped(text: str, signs: re.Pattern[str] = _NAME) -> str:
-    if _UNWRITABLE.search(text):
-        raise TerminalError(
-            f"{text!r} has no form in line protocol, InfluxDB's only way in",
-            hint="a line break, or a backslash before a comma, space, equals sign or the end, can't be written: "
-            "restore the other tables with --table",
-        )
-    return signs.sub(_BACKSLASHED, text)
-
-
-def _written(value: Any, kind: str) -> str:
-    """A field's value in line protocol."""
-    if kind == "string":
-        return f'"{_ESCAPED.sub(_BACKSLASHED, value)}"'
-    if kind == "boolean":
-        return "true" if value else "false"
-    return repr(float(value)) if kind == "float" else f"{value}{'i' if kind == 'integer' else 'u'}"
-
 
 def kind_of(value: Any) -> str:
     """The type of a value that msgpack gave."""
@@ -170,17 +118,3 @@ def kind_of(value: Any) -> str:
     if isinstance(value, str):
         return "string"
     return "float" if isinstance(value, float) else "integer"
-
-
-def in_bodies(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines joined into bodies of writes."""
-    waiting: list[bytes] = []
-    size = 0
-    for line in lines:
-        waiting.append(line)
-        size += len(line) + 1
-        if size >= WRITE_BYTES:
-            yield b"\n".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"\n".join(waiting)

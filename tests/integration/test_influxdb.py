@@ -2,12 +2,14 @@
 
 import contextlib
 import math
+import re
 
 import orjson
 import pyarrow as pa
 import pytest
 
 from streamsink.database.influxdb import client, open_database
+from streamsink.database.point_lines import PointLines
 from streamsink.database.point_rows import Columns, PointRows
 from streamsink.database.points import Column, Shape
 from streamsink.database.protocol import Table
@@ -78,13 +80,17 @@ def test_a_reader_who_may_not_see_the_shards_reads_the_same_rows(backend, name):
     assert "shard duration" in tables["changed types"].notice
 
 
+_TIMES = re.compile(rb" (\d{19})(?:\n|$)")
+
+
 def test_each_write_of_a_restore_is_of_one_shard(backend, name, monkeypatch):
     sent = []
     write = client.InfluxClient.write
 
-    def written(self, lines, policy, what):
-        sent.append((what, list(lines)))
-        write(self, sent[-1][1], policy, what)
+    def written(self, bodies, policy, what):
+        held = list(bodies)
+        sent.extend((what, body) for body in held)
+        write(self, held, policy, what)
 
     monkeypatch.setattr(client.InfluxClient, "write", written)
     with (
@@ -96,7 +102,7 @@ def test_each_write_of_a_restore_is_of_one_shard(backend, name, monkeypatch):
         for table in snapshot.tables:
             for rows in snapshot.rows(table, after=None, batch_rows=40):
                 restore.load(table, rows)
-    orders = [[int(line.rpartition(b" ")[2]) for line in lines] for what, lines in sent if what == "loading orders"]
+    orders = [[int(time) for time in _TIMES.findall(body)] for what, body in sent if what == "loading orders"]
     assert sum(map(len, orders)) == 100
     assert all(len({time // (2 * HOUR_NS) for time in times}) == 1 for times in orders)
     assert max(map(len, orders)) > 1
@@ -133,7 +139,7 @@ def test_what_line_protocol_can_not_hold_is_refused_not_changed(tag):
     shape = Shape("m", ("t",), {"v": Column("v", "float")})
     rows = PointRows(shape).of(Columns([1], [(tag,)], {"v": [1.0]}))
     with pytest.raises(TerminalError) as raised:
-        list(shape.lines(rows.values))
+        PointLines(shape).of(rows.values)
     assert raised.value.hint
 
 

@@ -14,7 +14,6 @@ import msgpack
 from urllib3 import make_headers
 
 from streamsink.database.http_client import Address, Answer, HttpClient
-from streamsink.database.points import in_bodies
 from streamsink.errors import StreamsinkError, TerminalError, TransientError
 
 CHUNK_ROWS = 10_000
@@ -103,11 +102,11 @@ class InfluxClient:
                 unpacker.feed(chunk)
                 yield from _series(unpacker, what)
 
-    def write(self, lines: Iterable[bytes], policy: str, what: str) -> None:
+    def write(self, bodies: Iterable[bytes], policy: str, what: str) -> None:
         """Write points of line protocol into a retention policy.
 
         Args:
-            lines: One point each, times in nanoseconds. They are sent in several requests.
+            bodies: One request each, lines with times in nanoseconds.
             policy: The retention policy's name.
             what: What is done, for example "loading orders".
 
@@ -115,7 +114,7 @@ class InfluxClient:
             TransientError: The server is away; some points may be written.
             TerminalError: It refuses some.
         """
-        for body in in_bodies(lines):
+        for body in bodies:
             query = {"db": self.database, "rp": policy, "precision": "ns"}
             answer = self._http.ask("POST", "/write", query=query, body=body)
             if answer.status != 204:

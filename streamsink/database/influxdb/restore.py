@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from streamsink.database.influxdb.client import InfluxClient, literal, quoted
-from streamsink.database.influxdb.structure import nanoseconds, policies, shard_around
+from streamsink.database.influxdb.structure import nanoseconds, policies, shard_starts
+from streamsink.database.point_lines import PointLines
 from streamsink.database.points import Shape
 from streamsink.database.protocol import Json, RowBatch, Table
 from streamsink.errors import TerminalError
@@ -61,12 +61,14 @@ class InfluxRestore:
 
     def load(self, table: Table, rows: RowBatch) -> None:
         """See `Restore.load`; a point that is there keeps fields which the new one lacks, as InfluxDB has it."""
-        lines = Shape.from_json(table.structure).lines(rows.values)
+        lines = PointLines(Shape.from_json(table.structure)).of(rows.values)
         policy = table.structure["policy"]["name"]
         if policy not in self._shard_lengths_ns:
             self._shard_lengths_ns = {one.name: nanoseconds(one.shard_duration) for one in policies(self._client)}
-        for of_one_shard in _by_shard(lines, self._shard_lengths_ns[policy]):
-            self._client.write(of_one_shard, policy, f"loading {table.name}")
+        # InfluxDB 1.6 makes the shards of one write at the same time. One of some thousand then takes its points and
+        # shows none of them until the server's next start.
+        of_one_shard = lines.bodies(shard_starts(lines.times, self._shard_lengths_ns[policy]))
+        self._client.write(of_one_shard, policy, f"loading {table.name}")
 
     def delete(self, table: Table, keys: pa.BinaryArray) -> None:
         """See `Restore.delete`."""
@@ -110,16 +112,6 @@ class InfluxRestore:
     def close(self) -> None:
         """See `Restore.close`."""
         self._client.close()
-
-
-def _by_shard(lines: Iterable[bytes], length_ns: int) -> Iterator[Iterator[bytes]]:
-    """Points in order of time, cut where a shard ends.
-
-    InfluxDB 1.6 makes the shards of one write at the same time. One of some thousand then takes its points and shows
-    none of them until the server's next start.
-    """
-    for _, group in groupby(lines, key=lambda line: shard_around(int(line.rpartition(b" ")[2]), length_ns)):
-        yield group
 
 
 def _place(table: Table) -> str:

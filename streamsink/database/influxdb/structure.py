@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from streamsink.database.influxdb.client import InfluxClient, quoted
 from streamsink.database.points import Shape
 from streamsink.errors import TerminalError
@@ -183,6 +186,20 @@ def shard_around(time_ns: int, length_ns: int) -> tuple[int, int]:
     """
     start = (time_ns + _YEAR_ONE_NS) // length_ns * length_ns - _YEAR_ONE_NS
     return max(EARLIEST, start), min(LATEST + 1, start + length_ns)
+
+
+def shard_starts(times: npt.NDArray[np.int64], length_ns: int) -> list[int]:
+    """Find where points of another shard begin, where all shards of the policy have one length.
+
+    Args:
+        times: Unix times in nanoseconds.
+        length_ns: A shard's length in nanoseconds.
+
+    Returns:
+        Places among the times, the first one apart.
+    """
+    shards = times // length_ns - (times % length_ns < -_YEAR_ONE_NS % length_ns)
+    return [int(at) for at in np.flatnonzero(shards[1:] != shards[:-1]) + 1]
 
 
 def _time(text: str) -> int:

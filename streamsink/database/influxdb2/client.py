@@ -8,7 +8,6 @@ import orjson
 
 from streamsink.database.http_client import Address, Answer, HttpClient
 from streamsink.database.influxdb2.annotated_csv import QueryFailedError, Rows, rfc3339, tables
-from streamsink.database.points import in_bodies
 from streamsink.errors import ConfigError, Problem, StreamsinkError, TerminalError, TransientError
 
 GRANTS = (
@@ -60,25 +59,22 @@ class Influx2Client:
                     f"{what}: no answer of InfluxDB's: {error}", hint="is this its address?"
                 ) from error
 
-    def write(self, lines: Iterable[bytes], what: str) -> None:
+    def write(self, bodies: Iterable[bytes], what: str) -> None:
         """Write points of line protocol.
 
         Args:
-            lines: One point each, times in nanoseconds. They are sent in several requests.
+            bodies: One request each, lines with times in nanoseconds.
             what: What is done, for example "loading cpu".
 
         Raises:
             TransientError: The server is away; some points may be written.
             TerminalError: It refuses some.
         """
-        for some in in_bodies(lines):
-            self._write(some, what)
-
-    def _write(self, body: bytes, what: str) -> None:
         query = {"org": self._org, "bucket": self.bucket, "precision": "ns"}
-        answer = self._http.ask("POST", "/api/v2/write", query=query, body=body)
-        if answer.status != 204:
-            raise refusal(what, answer)
+        for body in bodies:
+            answer = self._http.ask("POST", "/api/v2/write", query=query, body=body)
+            if answer.status != 204:
+                raise refusal(what, answer)
 
     def delete(self, measurement: str, time_ns: int, what: str) -> None:
         """Delete all points of a measurement that have one time.

@@ -13,6 +13,7 @@ import pyarrow as pa
 from streamsink.database.http_client import Address, address_of
 from streamsink.database.influxdb2.client import Influx2Client, flux_text
 from streamsink.database.influxdb2.stretch import Stretch
+from streamsink.database.point_lines import PointLines
 from streamsink.database.point_rows import Columns, PointRows, batched_rows
 from streamsink.database.points import Shape
 from streamsink.database.protocol import Json, Point, RowBatch, Table
@@ -172,7 +173,8 @@ class Influx2Restore:
 
     def load(self, table: Table, rows: RowBatch) -> None:
         """See `Restore.load`; a point that is there keeps fields which the new one lacks, as InfluxDB has it."""
-        self._client.write(Shape.from_json(table.structure).lines(rows.values), f"loading {table.name}")
+        lines = PointLines(Shape.from_json(table.structure)).of(rows.values)
+        self._client.write(lines.bodies(), f"loading {table.name}")
 
     def delete(self, table: Table, keys: pa.BinaryArray) -> None:
         """See `Restore.delete`: all points of a time are deleted, and written again but for those."""
@@ -184,7 +186,7 @@ class Influx2Restore:
             stay = [shape.place(key) not in gone for key in rows.keys.to_pylist()]
             if not all(stay):
                 self._client.delete(shape.measurement, time, what)
-                self._client.write(shape.lines(rows.values.filter(pa.array(stay))), what)
+                self._client.write(PointLines(shape).of(rows.values.filter(pa.array(stay))).bodies(), what)
 
     def finish(self, structure: Json, tables: Sequence[Table]) -> None:
         """See `Restore.finish`; there is nothing left to make."""

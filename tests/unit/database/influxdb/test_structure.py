@@ -1,5 +1,6 @@
 """Names, shards and continuous queries of InfluxDB 1.x."""
 
+import numpy as np
 import pytest
 
 from streamsink.database.influxdb.structure import (
@@ -9,6 +10,7 @@ from streamsink.database.influxdb.structure import (
     nanoseconds,
     parts_of,
     shard_around,
+    shard_starts,
     table_name,
 )
 
@@ -56,3 +58,13 @@ def test_names_of_tables_are_unique_whatever_policies_and_measurements_are_calle
     tables = [table_name(policy, one, names) for policy in policies for one in measurements]
     assert len(set(tables)) == len(tables)
     assert table_name(policies[0], "cpu.load", names) == "cpu.load"
+
+
+@pytest.mark.parametrize("length", [1, 3600 * 10**9, 7 * 86_400 * 10**9, 10**18 + 1, LATEST])
+def test_points_are_cut_where_their_shard_ends(length):
+    times = [EARLIEST, EARLIEST + 1, -length, -1, 0, 1, length - 1, length, length + 1, LATEST - 1, LATEST]
+    times = sorted(time for time in times if EARLIEST <= time <= LATEST)
+    shards = [shard_around(time, length)[0] for time in times]
+    wanted = [at for at in range(1, len(times)) if shards[at] != shards[at - 1]]
+    assert shard_starts(np.array(times, np.int64), length) == wanted
+    assert shard_starts(np.array([], np.int64), length) == []
