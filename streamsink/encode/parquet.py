@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.chunks import Chunks, seal
 from streamsink.encode.nested import PLACEHOLDER, schema_with_leaves
-from streamsink.encode.parquet_columns import Chosen, choose
+from streamsink.encode.parquet_columns import ROWS_AT_ONCE_MIN, Chosen, choose, rows_at_once
 from streamsink.encode.protocol import EncodedFile, FileWriter
 from streamsink.encode.refusal import Doubts
 from streamsink.encode.writer import GroupWriter
@@ -172,6 +172,7 @@ class ParquetEncoder:
                 use_dictionary=[path for path in self._leaves if path not in plain],
                 column_encoding={path: "DELTA_BINARY_PACKED" for path in self._leaves if path in rising} or None,
                 dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
+                write_batch_size=ROWS_AT_ONCE_MIN if first is None else rows_at_once(first),
                 write_statistics=self._measured,
                 write_page_checksum=True,
                 store_schema=True,

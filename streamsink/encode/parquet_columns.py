@@ -28,6 +28,10 @@ DISTINCT_SHARE = 0.85
 RISING_SHARE = 0.875
 """So many of its steps go up or nowhere in a column that rises."""
 
+ROWS_AT_ONCE_MIN, ROWS_AT_ONCE_MAX = 1024, 8192
+BYTES_AT_ONCE = 4 * 1024 * 1024
+"""Of all columns together. A page ends only between such parts, so it can pass pyarrow's 1 MiB by as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -56,6 +60,16 @@ def choose(group: pa.Table) -> Chosen:
                 if _rises(known):
                     rising.add(path)
     return Chosen(frozenset(plain), frozenset(rising))
+
+
+def rows_at_once(group: pa.Table) -> int:
+    """How many rows of a column pyarrow shall take in one go: more cost less, up to what keeps pages small.
+
+    Args:
+        group: A file's first row group.
+    """
+    fitting = int(BYTES_AT_ONCE * group.num_rows // max(1, group.nbytes))
+    return max(ROWS_AT_ONCE_MIN, min(fitting, ROWS_AT_ONCE_MAX))
 
 
 def _leaves(path: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:

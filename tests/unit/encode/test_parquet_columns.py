@@ -11,7 +11,15 @@ import pytest
 
 from streamsink.config.sink import Encoding
 from streamsink.encode.parquet import ParquetEncoder
-from streamsink.encode.parquet_columns import GROUP_ROWS_MIN, Chosen, choose
+from streamsink.encode.parquet_columns import (
+    BYTES_AT_ONCE,
+    GROUP_ROWS_MIN,
+    ROWS_AT_ONCE_MAX,
+    ROWS_AT_ONCE_MIN,
+    Chosen,
+    choose,
+    rows_at_once,
+)
 
 ROWS = GROUP_ROWS_MIN
 DICE = random.Random(7)
@@ -51,6 +59,15 @@ def test_columns_of_few_values_have_dictionaries_and_rising_ones_are_differences
 
 def test_a_small_file_is_not_looked_at():
     assert choose(table(rising=list(range(ROWS - 1)))) == Chosen()
+
+
+def test_rows_go_to_the_writer_by_thousands_and_long_ones_by_fewer():
+    assert rows_at_once(table(short=[1] * ROWS)) == ROWS_AT_ONCE_MAX
+    assert rows_at_once(table(long=["x" * 5000] * 2000)) == ROWS_AT_ONCE_MIN
+    some = rows_at_once(table(text=["x" * 1000] * 4000))
+    assert ROWS_AT_ONCE_MIN < some < ROWS_AT_ONCE_MAX
+    assert some * 1000 <= BYTES_AT_ONCE
+    assert rows_at_once(pa.table({"nothing": pa.nulls(3)})) == ROWS_AT_ONCE_MAX
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.int64(), pa.timestamp("us"), pa.date32()])
