@@ -26,13 +26,18 @@ SCHEMA = {
         {"name": "msg", "type": "string"},
     ],
 }
+PARQUET, AVRO = {"format.class": "parquet"}, {"format.class": "avro", "archive.value": "both"}
+COLUMNS, BOTH = {"archive.value": "columns"}, {"archive.value": "both"}
+NATIVE = {"consumer.native": "true"}
 CASES = {
-    "Avro to Parquet zstd, columns": {"format.class": "parquet"},
-    "Avro to Avro null, columns": {"format.class": "avro", "avro.codec": "null"},
-    "Avro to Avro zstandard, columns": {"format.class": "avro", "avro.codec": "zstandard"},
-    "Avro to Parquet zstd, both": {"format.class": "parquet", "archive.value": "both"},
-    "Avro to Parquet, columns, native": {"format.class": "parquet", "consumer.native": "true"},
+    "Avro to Parquet zstd, columns": PARQUET | COLUMNS,
+    "the same, native": PARQUET | COLUMNS | NATIVE,
+    "Avro to Parquet zstd, both": PARQUET | BOTH,
+    "the same with both, native": PARQUET | BOTH | NATIVE,
+    "Avro to Avro null, both": AVRO | {"avro.codec": "null"},
+    "Avro to Avro zstandard, both": AVRO | {"avro.codec": "zstandard"},
 }
+"""A value's bytes are kept beside its columns where `archive.value` doesn't say otherwise."""
 
 Archive = Callable[[KafkaServer, str, str, dict[str, str], Path], tuple[float, float, int, float]]
 
