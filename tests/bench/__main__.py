@@ -7,6 +7,7 @@ With `native` as its argument it runs cases with `consumer.native` and without a
 simulated steps instead, with `replay` it replays (`replay.py`),
 with `avro` it archives values of a Schema Registry (`avro.py`), with `messy` JSON of changing types (`messy.py`),
 with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic against its archive (`audit.py`),
+with `cores` one task or several have two cores (`cores.py`),
 with `decode` it measures the JSON decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`),
 with `spark` Spark reads what was archived (`spark.py`), with `first-record` a worker starts (`first_record.py`), with
 `databases` it takes snapshots of databases (`databases.py`), with `peers` Quix Streams archives beside us (`peers.py`).
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -27,7 +29,20 @@ from statistics import median
 from confluent_kafka import Consumer
 
 from streamsink.consume.settings import consumer_settings
-from tests.bench import audit, avro, databases, decode, first_record, footprint, messy, peers, replay, spark, verify
+from tests.bench import (
+    audit,
+    avro,
+    cores,
+    databases,
+    decode,
+    first_record,
+    footprint,
+    messy,
+    peers,
+    replay,
+    spark,
+    verify,
+)
 from tests.bench.report import Bar, write_report
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
@@ -118,17 +133,17 @@ def cpu_seconds(group: int) -> tuple[float, int]:
 
 
 def archive(
-    kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path
+    kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path, *, cores: Iterable[int] = (0,)
 ) -> tuple[float, float, int, float]:
     """Records per CPU-second and per second once the first are read, the peak memory of a process, and records per
-    CPU-second with the worker's start."""
+    CPU-second with the worker's start. The worker runs on the given cores."""
     worker = WorkerServer(folder, kafka.bootstrap)
     worker.connector(
         name, {"topics": topic, "archive.url": (folder / "archive").as_uri(), "rotate.age.ms": "2000", **config}
     )
     worker.start()
     assert worker._process is not None
-    os.sched_setaffinity(worker._process.pid, {0})
+    os.sched_setaffinity(worker._process.pid, cores)
     points: list[tuple[int, float, float]] = []
 
     def done() -> bool:
@@ -252,6 +267,7 @@ def main() -> int:
         "messy": lambda: messy.main(log_records(20_000), fill, archive),
         "avro": lambda: avro.main(log_records(20_000), RECORDS, archive, consume_only),
         "verify": lambda: verify.main(log_records(20_000), cpu_seconds),
+        "cores": lambda: cores.main(RUNS, archive, _with_logs),
         "audit": lambda: audit.main(RECORDS),
         "spark": spark.main,
         "first-record": first_record.main,
