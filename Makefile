@@ -11,7 +11,7 @@ VENV := .venv
 export UV_COMPILE_BYTECODE := 1
 BIN := $(VENV)/bin
 
-.PHONY: demo test storm bench lint readme lock sbom clean
+.PHONY: demo test storm bench fuzz lint readme lock sbom clean
 
 demo: $(VENV)/runtime
 	$(BIN)/streamsink demo $(if $(DIR),--dir $(DIR))
@@ -27,6 +27,13 @@ storm: $(VENV)/development prerequisites native
 
 bench: $(VENV)/development prerequisites native
 	$(BIN)/python -m tests.bench $(BENCH)
+
+# Any bytes into the native readers, for SECONDS, with memory checked: TARGET=json or avro. Needs a nightly Rust and cargo-fuzz.
+fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "make: cargo-fuzz is needed (cargo install cargo-fuzz)" >&2; exit 1; }
+	mkdir -p build/fuzz/$(or $(TARGET),json)
+	cd streamsink/native && cargo +nightly fuzz run --target-dir ../../build/fuzz/target $(or $(TARGET),json) \
+		../../build/fuzz/$(or $(TARGET),json) -- -max_total_time=$(or $(SECONDS),60) -max_len=4096
 
 lint: $(VENV)/development
 	$(BIN)/ruff check streamsink tests

@@ -3,6 +3,9 @@
 //! The messages lie where a sanitizer sees what is read of them: `RUSTFLAGS=-Zsanitizer=address cargo +nightly test`.
 
 use std::cell::RefCell;
+mod common;
+
+use common::ArrowArray;
 use std::ffi::CString;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr;
@@ -30,20 +33,6 @@ struct Held {
     headers: Result<Headers, c_int>,
     timestamp: (i64, c_int),
     destroyed: usize,
-}
-
-#[repr(C)]
-struct ArrowArray {
-    length: i64,
-    null_count: i64,
-    offset: i64,
-    n_buffers: i64,
-    n_children: i64,
-    buffers: *mut *const c_void,
-    children: *mut *mut ArrowArray,
-    dictionary: *mut ArrowArray,
-    release: Option<unsafe extern "C" fn(*mut ArrowArray)>,
-    private_data: *mut c_void,
 }
 
 #[repr(C)]
@@ -310,7 +299,7 @@ fn messages_become_runs_of_columns_and_each_is_destroyed_once() {
             b"no more"
         );
 
-        let mut array: ArrowArray = std::mem::zeroed();
+        let mut array = ArrowArray::empty();
         assert_eq!(hand(batch, 0, 0, &mut array), 0);
         assert_eq!(buffer::<i64>(column(&array, 0), 1, 2), [10, 14]);
         assert_eq!(buffer::<i8>(column(&array, 2), 1, 2), [0, 1]);
@@ -347,7 +336,7 @@ fn a_run_that_is_not_there_gives_nothing_and_what_nobody_takes_is_freed() {
         let mut told: Told = std::mem::zeroed();
         let queue = ptr::NonNull::<c_void>::dangling().as_ptr();
         let batch = read(functions().as_ptr(), queue, 0, 100, &mut told);
-        let mut array: ArrowArray = std::mem::zeroed();
+        let mut array = ArrowArray::empty();
         assert_eq!(hand(batch, 1, 0, &mut array), 1);
         assert!(array.release.is_none());
         free(batch);

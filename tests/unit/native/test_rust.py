@@ -22,5 +22,5 @@ def test_records_and_messages_of_all_sorts_go_through_the_border_without_a_panic
     )
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "1 passed" in tested.stdout, "avro.rs"
-    assert "2 passed" in tested.stdout, "border.rs"
+    assert "2 passed" in tested.stdout, "json.rs"
     assert "3 passed" in tested.stdout, "kafka.rs"
