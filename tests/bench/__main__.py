@@ -10,7 +10,7 @@ with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic a
 with `cores` one task or several have two cores (`cores.py`),
 with `decode` it measures the JSON decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`),
 with `spark` Spark reads what was archived (`spark.py`), with `first-record` a worker starts (`first_record.py`), with
-`databases` it takes snapshots of databases (`databases.py`), with `peers` Quix Streams archives beside us (`peers.py`).
+`databases` it takes snapshots of databases (`databases.py`), with `peers` other programs archive beside us (`peers/`).
 The cases of `make bench` itself, of `native` and of `peers` leave a table and a plot in `build/bench`.
 """
 
@@ -38,16 +38,19 @@ from tests.bench import (
     first_record,
     footprint,
     messy,
-    peers,
     replay,
     spark,
     verify,
 )
+from tests.bench.peers import run as peers
+from tests.bench.processes import cpu_seconds
 from tests.bench.report import Bar, write_report
 from tests.servers.kafka import KafkaServer
 from tests.servers.worker import WorkerServer, wait_until
 
-RECORDS = int(os.environ.get("STREAMSINK_BENCH_RECORDS", "4000000"))
+# Five peers, three of them JVMs, take ten minutes for so many.
+USUAL = "800000" if sys.argv[1:] == ["peers"] else "4000000"
+RECORDS = int(os.environ.get("STREAMSINK_BENCH_RECORDS", USUAL))
 RUNS = int(os.environ.get("STREAMSINK_BENCH_RUNS", "3"))
 PARTITIONS = 4
 CASES = {
@@ -60,7 +63,6 @@ NATIVE_CASES = {
     for case in ("JSON to Parquet zstd, columns", "raw to Parquet zstd")
     for how, native in (("", "false"), (", native", "true"))
 }
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def log_records(count: int) -> list[bytes]:
@@ -82,10 +84,10 @@ def log_records(count: int) -> list[bytes]:
     return records
 
 
-def fill(kafka: KafkaServer, topic: str, records: list[bytes]) -> float:
-    """Produce the records over and over; returns their mean size."""
+def fill(kafka: KafkaServer, topic: str, records: list[bytes], count: int = RECORDS) -> float:
+    """Produce so many of the records, over and over; returns their mean size."""
     producer = kafka.producer(compression_type="lz4", queue_buffering_max_messages="1000000")
-    for number in range(RECORDS):
+    for number in range(count):
         producer.produce(
             topic, records[number % len(records)], key=b"key-%d" % (number % 1000), partition=number % PARTITIONS
         )
@@ -113,27 +115,15 @@ def consume_only(kafka: KafkaServer, topic: str, *, fields: bool = True) -> floa
     return rate
 
 
-def cpu_seconds(group: int) -> tuple[float, int]:
-    """CPU time of all processes of a group, and the largest peak of resident memory among them, in bytes."""
-    cpu, peak = 0.0, 0
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) != group:
-                continue
-            cpu += (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-            status = (entry / "status").read_text()
-        except (OSError, IndexError):
-            continue
-        found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        peak = max([peak, *(int(line.split()[1]) * 1024 for line in found)])
-    return cpu, peak
-
-
 def archive(
-    kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path, *, cores: Iterable[int] = (0,)
+    kafka: KafkaServer,
+    topic: str,
+    name: str,
+    config: dict[str, str],
+    folder: Path,
+    count: int = RECORDS,
+    *,
+    cores: Iterable[int] = (0,),
 ) -> tuple[float, float, int, float]:
     """Records per CPU-second and per second once the first are read, the peak memory of a process, and records per
     CPU-second with the worker's start. The worker runs on the given cores."""
@@ -151,11 +141,11 @@ def archive(
         cpu, _ = cpu_seconds(worker._process.pid)
         if seen:
             points.append((seen, cpu, time.monotonic()))
-        return seen >= RECORDS
+        return seen >= count
 
     wait_until("all is read", done, timeout_s=300, worker=worker)
     committed = lambda: sum(at for at, _ in kafka.committed(f"connect-{name}", topic).values())  # noqa: E731
-    wait_until("all is committed", lambda: committed() == RECORDS, timeout_s=60, worker=worker)
+    wait_until("all is committed", lambda: committed() == count, timeout_s=60, worker=worker)
     cpu, peak = cpu_seconds(worker._process.pid)
     assert worker.terminate() == 0
     (first, cpu_first, at_first), (last, _, at_last) = points[0], points[-1]
@@ -218,12 +208,13 @@ def _bars(runs: list[dict[str, Figures]]) -> list[Bar]:
     return bars
 
 
-def _with_logs(folder: Path) -> KafkaServer:
-    """A broker with the records in its topic `logs`."""
+def _with_logs(folder: Path, topics: dict[str, int] | None = None) -> KafkaServer:
+    """A broker with the records in its topic `logs`, or in `topics` with so many each."""
     kafka = KafkaServer(folder)
     kafka.start()
-    kafka.create_topic("logs", PARTITIONS)
-    size = fill(kafka, "logs", log_records(20_000))
+    for topic, count in (topics or {"logs": RECORDS}).items():
+        kafka.create_topic(topic, PARTITIONS)
+        size = fill(kafka, topic, log_records(20_000), count)
     print(f"{RECORDS:,} records of {size:.0f} bytes, worker on one core, medians of {RUNS} runs", flush=True)
     return kafka
 
@@ -241,13 +232,18 @@ def _archive_cases(cases: dict[str, dict[str, str]], name: str) -> int:
     return 0
 
 
-def _beside_peers(kafka: KafkaServer, folder: Path) -> dict[str, float]:
-    """Records per CPU-second, start included: of `consume()`, which has none, and of our cases with JSON."""
-    rates = {"consume()": consume_only(kafka, "logs")}
-    for number, (case, config) in enumerate(list(NATIVE_CASES.items())[:2]):
-        about = archive(kafka, "logs", f"{folder.name}-{number}", config, folder / str(number))
-        rates[f"streamsink: {case}".replace("JSON to Parquet zstd, columns", "JSON to Parquet")] = about[3]
-    return rates
+def _beside_peers(kafka: KafkaServer, folder: Path, topics: dict[str, int]) -> dict[str, list[float]]:
+    """CPU-seconds for each topic with the start, of `consume()`, which has none, and of our cases with JSON."""
+    alone = consume_only(kafka, "logs")
+    used = {"consume()": [count / alone for count in topics.values()]}
+    for case, config in list(NATIVE_CASES.items())[:2]:
+        name = f"streamsink: {case}".replace("JSON to Parquet zstd, columns", "JSON to Parquet")
+        used[name] = []
+        for topic, count in topics.items():
+            connector = f"{folder.name}-{topic}-{config['consumer.native']}"
+            rate = archive(kafka, topic, connector, config, folder / connector, count)[3]
+            used[name].append(count / rate)
+    return used
 
 
 def _metric(worker: WorkerServer, name: str) -> list[str]:

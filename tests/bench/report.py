@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -13,7 +13,10 @@ NAME_PX, BAR_PX, END_PX, ROW_PX, TOP_PX = 300, 400, 170, 30, 44
 
 @dataclass(frozen=True)
 class Bar:
-    """One case: records per CPU-second, and the ratio to `consume()` of the same run with the least and the most."""
+    """One case: records per CPU-second, and the ratio to `consume()` of the same run with the least and the most.
+
+    `started` is the rate with the program's start left out, where it was measured.
+    """
 
     name: str
     rate: float
@@ -21,21 +24,37 @@ class Bar:
     least: float
     most: float
     ours: bool = True
+    started: float = 0.0
 
 
-def write_report(name: str, title: str, bars: Sequence[Bar], folder: Path = FOLDER) -> None:
-    """Write `name.md` and `name.svg`, and say where."""
+def write_report(
+    name: str, title: str, bars: Sequence[Bar], folder: Path = FOLDER, absent: Mapping[str, str] | None = None
+) -> None:
+    """Write `name.md` and `name.svg`, and say where.
+
+    Args:
+        name: Of the files.
+        title: What they show.
+        bars: The cases.
+        folder: Where they go.
+        absent: Cases that are not there, and why; they are rows of the table.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(table(title, bars))
+    (folder / f"{name}.md").write_text(table(title, bars, absent or {}))
     (folder / f"{name}.svg").write_text(plot(title, bars))
     print(f"written: {folder / name}.md and .svg", flush=True)
 
 
-def table(title: str, bars: Sequence[Bar]) -> str:
-    """The bars as Markdown."""
-    lines = [title, "", "| | of `consume()` | least - most | records per CPU-second |", "|---|---|---|---|"]
-    lines += [f"| {bar.name} | {bar.ratio:.2f} | {bar.least:.2f} - {bar.most:.2f} | {bar.rate:,.0f} |" for bar in bars]
-    return "\n".join(lines) + "\n"
+def table(title: str, bars: Sequence[Bar], absent: Mapping[str, str]) -> str:
+    """The bars as Markdown, with a column for `started` where they have it."""
+    started = any(bar.started for bar in bars)
+    heads = ["", "of `consume()`", "least - most", "records per CPU-second", *["start left out"] * started]
+    rows = [heads, ["---"] * len(heads)]
+    for bar in bars:
+        cells = [bar.name, f"{bar.ratio:.2f}", f"{bar.least:.2f} - {bar.most:.2f}", f"{bar.rate:,.0f}"]
+        rows.append(cells + [f"{bar.started:,.0f}" if bar.started else ""] * started)
+    rows += [[name, f"not had: {why}", *[""] * (len(heads) - 2)] for name, why in absent.items()]
+    return "\n".join([title, "", *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
 def plot(title: str, bars: Sequence[Bar]) -> str:

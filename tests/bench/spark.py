@@ -17,6 +17,7 @@ from typing import Any
 
 import fastavro
 
+from tests.bench.peers.peer import environment
 from tests.bench.spark_records import MAPS, ORDER, messy, order
 from tests.servers.kafka import KafkaServer, maven_classpath
 from tests.servers.process import CACHE
@@ -85,15 +86,8 @@ def cases(avro: dict[str, str]) -> dict[str, Case]:
 
 
 def spark_python() -> Path:
-    """Spark's environment, made once."""
-    folder = CACHE / f"spark-{VERSION}"
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        print("fetching Spark: 434 MB", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, timeout=120)
-        subprocess.run([python, "-m", "pip", "install", "-q", f"pyspark=={VERSION}"], check=True, timeout=1800)
-        (folder / "ready").touch()
-    return python
+    """Spark's environment, made once. PyPI has 434 MB of it."""
+    return environment(CACHE / f"spark-{VERSION}", f"pyspark=={VERSION}")
 
 
 def avro_jar() -> str:

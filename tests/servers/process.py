@@ -69,6 +69,11 @@ class ServerProcess:
             )
         return cls(name, log_path, process)
 
+    @property
+    def pid(self) -> int:
+        """Of the watchdog, which leads the group."""
+        return self._process.pid
+
     def wait_for_port(self, port: int, *, timeout_s: float) -> None:
         """Wait until something listens; fails with the log's tail."""
         deadline = time.monotonic() + timeout_s
