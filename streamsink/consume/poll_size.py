@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from streamsink.record import RawSlice
 
-POLL_BYTES = 8 * 1024 * 1024
+POLL_BYTES = 4 * 1024 * 1024
 """About what one poll gives at most: until their slices are made, records are in memory twice."""
 POLL_RECORDS_FIRST = 1000
 """What is asked for while the records' size is unknown."""
