@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
 # Imported once by the fork server, so that a child costs a few megabytes more; the program's own script is one
-# of them. Store libraries that must not see a fork (libuplink) are loaded in the child and stay out of here.
+# of them, and so is what a child of multiprocessing imports: nothing is left to import behind the fork, since the
+# machinery of imports alone makes half a megabyte of pages a child's own. Store libraries that must not see a fork
+# (libuplink) are loaded in the child and stay out of here.
 PRELOAD = (
-    *("__main__", "pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka"),
+    *("__main__", "multiprocessing.popen_forkserver"),
+    *("pyarrow", "pyarrow.compute", "pyarrow.json", "pyarrow.parquet", "confluent_kafka"),
     *("streamsink.sink.build", "streamsink.worker.child", "streamsink.worker.preloaded"),
 )
 

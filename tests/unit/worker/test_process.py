@@ -48,3 +48,32 @@ def test_what_the_fork_server_prepares_leaves_no_thread_and_is_out_of_the_collec
     assert frozen > 10_000
     assert looked_at < 1_000
     assert run.stderr == ""
+
+
+BEHIND_THE_FORK = """
+import os, sys
+from streamsink.worker.fork_server import context
+class Asked:
+    def __init__(self):
+        self.server, self.names = os.getpid(), []
+    def find_spec(self, name, *_):
+        if os.getpid() != self.server:
+            self.names.append(name)
+ASKED = Asked()
+sys.meta_path.insert(0, ASKED)
+def tell(connection):
+    connection.send(ASKED.names)
+if __name__ == "__main__":
+    mine, theirs = context().Pipe()
+    process = context().Process(target=tell, args=(theirs,))
+    process.start()
+    print(mine.recv())
+    process.join()
+"""
+
+
+def test_a_tasks_process_has_nothing_left_to_import_when_its_target_begins(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(BEHIND_THE_FORK)
+    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout.strip() == "[]"
