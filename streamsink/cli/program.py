@@ -38,8 +38,9 @@ def main() -> None:
     if arguments in [[flag] for flag in VERSION_FLAGS]:
         sys.exit(_say(__version__))
     if arguments[0] == "worker" and not {*HELP_FLAGS} & {*arguments}:
-        from streamsink.worker.fork_server import warm_up  # noqa: PLC0415 (no other command has tasks)
+        from streamsink.worker.fork_server import leave_out_script, warm_up  # noqa: PLC0415 (no other has tasks)
 
+        leave_out_script()
         # First of all: what tasks import and what the worker imports is loaded side by side.
         warm_up()
     from streamsink.cli.main import run  # noqa: PLC0415 (takes longer than all of the above)

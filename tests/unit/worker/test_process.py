@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -50,30 +51,35 @@ def test_what_the_fork_server_prepares_leaves_no_thread_and_is_out_of_the_collec
     assert run.stderr == ""
 
 
-BEHIND_THE_FORK = """
-import os, sys
-from streamsink.worker.fork_server import context
-class Asked:
-    def __init__(self):
-        self.server, self.names = os.getpid(), []
-    def find_spec(self, name, *_):
-        if os.getpid() != self.server:
-            self.names.append(name)
-ASKED = Asked()
-sys.meta_path.insert(0, ASKED)
-def tell(connection):
-    connection.send(ASKED.names)
+CHILD_OF_A_SCRIPT = """
+print("script", flush=True)
+from streamsink.worker.fork_server import context, leave_out_script
 if __name__ == "__main__":
+    leave_out_script()
     mine, theirs = context().Pipe()
-    process = context().Process(target=tell, args=(theirs,))
+    process = context().Process(target=exec, args=("print(ASKED.names, flush=True)", {"pipe": theirs}))
     process.start()
-    print(mine.recv())
     process.join()
 """
 
+ASKED_BEHIND_THE_FORK = """
+import builtins, os, sys
+class Asked:
+    def __init__(self):
+        self.process, self.names = os.getpid(), []
+    def find_spec(self, name, *_):
+        if os.getpid() != self.process:
+            self.names.append(name)
+builtins.ASKED = Asked()
+sys.meta_path.insert(0, builtins.ASKED)
+"""
+"""What is asked for in the fork server or the program isn't counted."""
 
-def test_a_tasks_process_has_nothing_left_to_import_when_its_target_begins(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(BEHIND_THE_FORK)
-    run = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=True)
-    assert run.stdout.strip() == "[]"
+
+def test_a_tasks_process_imports_nothing_of_its_own_and_runs_no_script(tmp_path):
+    (tmp_path / "program.py").write_text(CHILD_OF_A_SCRIPT)
+    (tmp_path / "sitecustomize.py").write_text(ASKED_BEHIND_THE_FORK)
+    argv = [sys.executable, str(tmp_path / "program.py")]
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=environ)
+    assert run.stdout.splitlines() == ["script", "[]"]
