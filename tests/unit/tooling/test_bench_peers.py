@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.bench.peers.peer import FIELDS, Job, PeerError, check_files, cpu_of
+from tests.bench.peers import run
+from tests.bench.peers.peer import FIELDS, Job, Peer, PeerError, check_files, cpu_of
 
 BURN = "import time\nwhile time.process_time() < 0.5: pass"
 LEAVE = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {BURN!r}], start_new_session=True)"
@@ -44,3 +46,23 @@ def test_files_hold_every_record_and_field_with_zstandard(tmp_path, fields, code
         return
     with pytest.raises(PeerError, match=fault):
         check_files(job)
+
+
+def test_a_peer_that_cannot_be_had_or_fails_is_told_and_stops_no_other(tmp_path, monkeypatch):
+    def write(job: Job) -> float:
+        job.archive.mkdir(parents=True)
+        pq.write_table(pa.table({name: ["a"] * job.count for name in FIELDS}), job.archive / "f", compression="zstd")
+        return 1.0 + job.count
+
+    def refuse(*_: object) -> float:
+        raise PeerError("not served")
+
+    peers = (Peer("Absent 1", refuse, write), Peer("Broken 2", lambda: None, refuse), Peer("Good 3", list, write))
+    monkeypatch.setattr(run, "PEERS", peers)
+    monkeypatch.chdir(tmp_path)
+    broker = SimpleNamespace(bootstrap="broker:9092", stop=lambda: None)
+    ours = {"consume()": [2.0, 10.0], "streamsink": [3.0, 11.0]}
+    assert run.main(2, 10, lambda *_: dict(ours), lambda *_: broker) == 1
+    table = (tmp_path / "build" / "bench" / "peers.md").read_text()
+    assert "| Good 3 | 0.91 | 0.91 - 0.91 | 1 | 1 |" in table
+    assert all(f"| {name} | not had: not served |" in table for name in ("Absent 1", "Broken 2"))
