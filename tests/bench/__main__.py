@@ -5,12 +5,12 @@ wall-clock rate, peak memory of the task's process, and ratios to two rates of `
 reads the fields of messages, and where it reads none, which stands beside the worker with its start.
 With `native` as its argument it runs cases with `consumer.native` and without alone, with `simulate` a million
 simulated steps instead, with `replay` it replays (`replay.py`),
-with `avro` it archives values of a Schema Registry (`avro.py`), with `messy` JSON of changing types (`messy.py`),
-with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic against its archive (`audit.py`),
-with `cores` one task or several have two cores (`cores.py`),
-with `decode` it measures the JSON decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`),
-with `spark` Spark reads what was archived (`spark.py`), with `first-record` a worker starts (`first_record.py`), with
-`databases` it takes snapshots of databases (`databases.py`), with `peers` other programs archive beside us (`peers/`).
+with `avro` and `protobuf` it archives values of a Schema Registry (`avro.py`, `protobuf.py`), with `messy` JSON of
+changing types (`messy.py`), with `verify` it verifies an archive on S3 (`verify.py`), with `audit` a topic against its
+archive (`audit.py`), with `cores` one task or several have two cores (`cores.py`), with `decode` it measures the JSON
+decoder alone (`decode.py`), with `footprint` memory and starts (`footprint.py`), with `spark` Spark reads what was
+archived (`spark.py`), with `first-record` a worker starts (`first_record.py`), with `databases` it takes snapshots of
+databases (`databases.py`), with `peers` other programs archive beside us (`peers/`).
 The cases of `make bench` itself, of `native` and of `peers` leave a table and a plot in `build/bench`.
 """
 
@@ -38,6 +38,7 @@ from tests.bench import (
     first_record,
     footprint,
     messy,
+    protobuf,
     replay,
     spark,
     verify,
@@ -262,6 +263,7 @@ def main() -> int:
         "footprint": lambda: footprint.main(log_records(20_000)),
         "messy": lambda: messy.main(log_records(20_000), fill, archive),
         "avro": lambda: avro.main(log_records(20_000), RECORDS, archive, consume_only),
+        "protobuf": lambda: protobuf.main(log_records(20_000), RECORDS, archive, consume_only),
         "verify": lambda: verify.main(log_records(20_000), cpu_seconds),
         "cores": lambda: cores.main(RUNS, archive, _with_logs),
         "audit": lambda: audit.main(RECORDS),

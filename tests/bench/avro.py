@@ -53,7 +53,7 @@ def main(lines: list[bytes], count: int, archive: Archive, consume_only: Callabl
             kafka.create_topic("lines", PARTITIONS)
             schema_id = registry.register("lines-value", json.dumps(SCHEMA))
             values = list(_encoded(lines, schema_id))
-            _fill(kafka, values, count)
+            fill(kafka, values, count)
             raw = consume_only(kafka, "lines")
             print(f"{count:,} records of {sum(map(len, values)) / len(values):.0f} bytes, worker on one core")
             print(f"{'consume() alone':34} {raw:>12,.0f} records per CPU-second")
@@ -84,7 +84,7 @@ def _encoded(lines: list[bytes], schema_id: int) -> list[bytes]:
     return values
 
 
-def _fill(kafka: KafkaServer, values: list[bytes], count: int) -> None:
+def fill(kafka: KafkaServer, values: list[bytes], count: int) -> None:
     producer = kafka.producer(compression_type="lz4", queue_buffering_max_messages="1000000")
     for number in range(count):
         producer.produce(

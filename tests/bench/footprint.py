@@ -23,6 +23,7 @@ SAMPLE_S = 0.25
 RUN_S_MAX = 40.0
 IDLE_CONNECTORS = 50
 IDLE_S = 20.0
+TRICKLE_S = 40.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 JSON_COLUMNS = {"value.converter": "json", "archive.value": "columns"}
 TIGHT = {"memory.bytes.max": str(128 * 1024 * 1024), "partitioner.class": "field", "partition.field.name": "shard"}
@@ -207,6 +208,34 @@ def many_partitions(kafka: KafkaServer, records: list[bytes], folder: Path) -> s
     )
 
 
+def trickle(kafka: KafkaServer, records: list[bytes], folder: Path) -> str:
+    """100 topics of ten records a second each, with files of five seconds: the CPU of the whole worker."""
+    topics = [f"trickle-{number}" for number in range(100)]
+    for topic in topics:
+        kafka.create_topic(topic, 1)
+    producer = kafka.producer(linger_ms=5)
+    with running(kafka, folder) as worker:
+        sink(worker, "trickle", ",".join(topics), {"rotate.age.ms": "5000"})
+        points: list[tuple[int, float, float]] = []
+        due_s = began_s = time.monotonic()
+        while due_s < began_s + TRICKLE_S:
+            for topic in topics:
+                producer.produce(topic, records[len(points) % len(records)])
+            producer.poll(0)
+            if seen := read_so_far(worker):
+                points.append((seen, time.monotonic(), sum(cpu for _, cpu, _ in processes(worker.pid).values())))
+            due_s += 0.1
+            time.sleep(max(0.0, due_s - time.monotonic()))
+        assert producer.flush(30) == 0
+        tasks = [pss for pss, _, forked in processes(worker.pid).values() if forked]
+    (first, at_first, cpu_first), (last, at_last, cpu_last) = points[len(points) // 2], points[-1]
+    took_s = at_last - at_first
+    return (
+        f"{(last - first) / took_s:,.0f} records/s, {(cpu_last - cpu_first) / took_s:.1%} of a core, "
+        f"the task {max(tasks) / 1e6:.0f} MB"
+    )
+
+
 CASES: dict[str, Callable[[KafkaServer, list[bytes], Path], str]] = {
     "file to first record": first_record,
     "50 idle connectors": idle,
@@ -214,6 +243,7 @@ CASES: dict[str, Callable[[KafkaServer, list[bytes], Path], str]] = {
     "64 partitions by 50 paths": many_lanes(50, 300_000),
     "64 partitions by 200 paths": many_lanes(200, 300_000),
     "1,000 partitions": many_partitions,
+    "100 trickling topics": trickle,
 }
 
 
