@@ -20,16 +20,16 @@ from streamsink.errors import TerminalError
 from streamsink.upload.ahead import read_ahead
 from streamsink.upload.description import ObjectDescription
 
-READERS = max(8, 4 * (os.cpu_count() or 1))
-"""Objects read at once: that waits for the store."""
+READERS = 32
+"""Objects read at once: that waits for the store, and a store that is asked in bursts spends less CPU on each."""
 
 CHECKERS = max(2, os.cpu_count() or 1)
 """Chunks checked at once: that needs a core."""
 
-CHUNK_OBJECTS = 32
+CHUNK_OBJECTS = 64
 """Small objects that one call checks: handing each one over between threads would cost as much as its Python."""
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 2 * 1024 * 1024
 
 HELD_BYTES_MAX = 256 * 1024 * 1024
 """Bytes in memory together: half of them read and not yet checked, half being checked. Larger objects go one by one."""
@@ -172,8 +172,7 @@ def verify_archive(
 def check_all(archive: Archive, entries: list[ArchivedObject], *, md5: bool = False) -> Iterator[CheckedObject]:
     """Check objects in order, several read ahead of those that are checked.
 
-    Reading waits for the store and checking for a core, so each has threads of its own. A store that is asked for many
-    objects at once also needs less of the cores for each.
+    Reading waits for the store and checking for a core, so each has threads of its own.
 
     Args:
         archive: The archive that holds them.

@@ -210,7 +210,9 @@ def test_more_small_objects_than_one_call_takes_are_checked_in_order(tmp_path, s
 
 def test_a_check_that_is_given_up_reads_no_more_objects_than_those_in_work(monkeypatch):
     store = GatedStore("verify-given-up")
-    for start in range(0, 40 * CHUNK_OBJECTS * READERS, 10):
+    # So many are read before the first chunk's result is taken, and the last chunk ends where another begins.
+    first_read = (2 * CHECKERS + 1) * CHUNK_OBJECTS + 1
+    for start in range(0, 10 * (first_read + 10 * READERS), 10):
         put(store, range(start, start + 10), manifest=False)
     archive = Archive(store, "memory://verify-given-up", "topics/")
     entries = list(archive.objects())
@@ -219,8 +221,7 @@ def test_a_check_that_is_given_up_reads_no_more_objects_than_those_in_work(monke
         "streamsink.archive.verify.read_ahead",
         lambda *args, **named: given.append(named.get("ended")) or read_ahead(*args, **named),
     )
-    # So many chunks are begun before the first one's result is taken, and the last ends where another begins.
-    store.free = {entry.name for entry in entries[: (2 * CHECKERS + 1) * CHUNK_OBJECTS + 1]}
+    store.free = {entry.name for entry in entries[:first_read]}
     checked = [check_all(archive, entries)]
     next(checked[0])
     with ThreadPoolExecutor(1) as pool:
