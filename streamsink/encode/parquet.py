@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from streamsink.config.sink import Encoding, Rotation
 from streamsink.encode.chunks import Chunks, seal
 from streamsink.encode.nested import PLACEHOLDER, schema_with_leaves
-from streamsink.encode.parquet_columns import ROWS_AT_ONCE_MIN, Chosen, choose, rows_at_once
+from streamsink.encode.parquet_columns import Chosen, choose, rows_at_once
 from streamsink.encode.protocol import EncodedFile, FileWriter
 from streamsink.encode.refusal import Doubts
 from streamsink.encode.writer import GroupWriter
@@ -160,7 +160,8 @@ class ParquetEncoder:
 
     def _open(self, first: pa.Table | None) -> pq.ParquetWriter:
         if self._writer is None:
-            chosen = Chosen() if first is None else choose(first)
+            rows, size_bytes = (0, 0) if first is None else (first.num_rows, first.nbytes)
+            chosen = Chosen(is_small=True) if first is None else choose(first, size_bytes)
             rising = chosen.rising | {f"{ENVELOPE}.{name}" for name in MONOTONIC}
             plain = chosen.plain | rising
             codec = self._encoding.codec
@@ -169,10 +170,10 @@ class ParquetEncoder:
                 self._schema,
                 compression=codec,
                 compression_level=self._encoding.level if self._encoding.level is not None else LEVELS.get(codec),
-                use_dictionary=[path for path in self._leaves if path not in plain],
+                use_dictionary=[] if chosen.is_small else [path for path in self._leaves if path not in plain],
                 column_encoding={path: "DELTA_BINARY_PACKED" for path in self._leaves if path in rising} or None,
                 dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
-                write_batch_size=ROWS_AT_ONCE_MIN if first is None else rows_at_once(first),
+                write_batch_size=rows_at_once(rows, size_bytes),
                 write_statistics=self._measured,
                 write_page_checksum=True,
                 store_schema=True,

@@ -16,6 +16,7 @@ from streamsink.encode.parquet_columns import (
     GROUP_ROWS_MIN,
     ROWS_AT_ONCE_MAX,
     ROWS_AT_ONCE_MIN,
+    SMALL_BYTES_MAX,
     Chosen,
     choose,
     rows_at_once,
@@ -36,8 +37,16 @@ def encodings(data: bytes, group: int) -> dict[str, set[str]]:
     return {about.column(at).path_in_schema: set(about.column(at).encodings) for at in range(about.num_columns)}
 
 
+def chosen_for(group: pa.Table) -> Chosen:
+    return choose(group, group.nbytes)
+
+
+def at_once_of(group: pa.Table) -> int:
+    return rows_at_once(group.num_rows, group.nbytes)
+
+
 def test_columns_of_few_values_have_dictionaries_and_rising_ones_are_differences():
-    chosen = choose(
+    chosen = chosen_for(
         table(
             few=[f"host-{row % 50}" for row in range(ROWS)],
             many=[f"{DICE.getrandbits(128):x}" for _ in range(ROWS)],
@@ -57,17 +66,28 @@ def test_columns_of_few_values_have_dictionaries_and_rising_ones_are_differences
     assert chosen.rising == {"rising", "time", "day", "inside.id"}
 
 
-def test_a_small_file_is_not_looked_at():
-    assert choose(table(rising=list(range(ROWS - 1)))) == Chosen()
+def test_a_file_of_few_rows_is_not_looked_at():
+    assert chosen_for(table(rising=list(range(ROWS - 1)))) == Chosen(is_small=True)
+    assert choose(table(rising=[1]), SMALL_BYTES_MAX + 1) == Chosen()
+
+
+def test_a_small_file_has_no_dictionaries_and_a_file_of_few_long_rows_has():
+    for text, found in (("host", False), ("host" * 2**20, True)):
+        rows = table(few=[text, text], number=[1, 1])
+        encoder = ParquetEncoder(rows.schema, Encoding())
+        encoder.encode(rows)
+        data = bytes(encoder.finish({}).data)
+        assert pq.read_table(pa.BufferReader(data)).equals(rows)
+        assert any("DICTIONARY" in name for name in encodings(data, 0)["number"]) == found
 
 
 def test_rows_go_to_the_writer_by_thousands_and_long_ones_by_fewer():
-    assert rows_at_once(table(short=[1] * ROWS)) == ROWS_AT_ONCE_MAX
-    assert rows_at_once(table(long=["x" * 5000] * 2000)) == ROWS_AT_ONCE_MIN
-    some = rows_at_once(table(text=["x" * 1000] * 4000))
+    assert at_once_of(table(short=[1] * ROWS)) == ROWS_AT_ONCE_MAX
+    assert at_once_of(table(long=["x" * 5000] * 2000)) == ROWS_AT_ONCE_MIN
+    some = at_once_of(table(text=["x" * 1000] * 4000))
     assert ROWS_AT_ONCE_MIN < some < ROWS_AT_ONCE_MAX
     assert some * 1000 <= BYTES_AT_ONCE
-    assert rows_at_once(pa.table({"nothing": pa.nulls(3)})) == ROWS_AT_ONCE_MAX
+    assert at_once_of(pa.table({"nothing": pa.nulls(3)})) == ROWS_AT_ONCE_MAX
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.int64(), pa.timestamp("us"), pa.date32()])
