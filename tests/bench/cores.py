@@ -31,9 +31,9 @@ def main(runs: int, archive: Archived, with_logs: Callable[[Path], KafkaServer])
         kafka = with_logs(folder / "kafka")
         try:
             for run in range(runs):
-                for case, config in CASES.items():
+                for number, (case, config) in enumerate(CASES.items()):
                     for tasks in TASKS:
-                        name = f"cores-{run}-{len(found)}-{tasks}"
+                        name = f"cores-{run}-{number}-{tasks}"
                         asked = {**config, "tasks.max": str(tasks)}
                         by_cpu, wall, _, _ = archive(kafka, "logs", name, asked, folder / name, cores=CORES)
                         found.setdefault((case, tasks), []).append((wall, by_cpu))
