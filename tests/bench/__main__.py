@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -117,24 +116,17 @@ def consume_only(kafka: KafkaServer, topic: str, *, fields: bool = True) -> floa
 
 
 def archive(
-    kafka: KafkaServer,
-    topic: str,
-    name: str,
-    config: dict[str, str],
-    folder: Path,
-    count: int = RECORDS,
-    *,
-    cores: Iterable[int] = (0,),
+    kafka: KafkaServer, topic: str, name: str, config: dict[str, str], folder: Path, count: int = RECORDS
 ) -> tuple[float, float, int, float]:
     """Records per CPU-second and per second once the first are read, the peak memory of a process, and records per
-    CPU-second with the worker's start. The worker runs on the given cores."""
+    CPU-second with the worker's start."""
     worker = WorkerServer(folder, kafka.bootstrap)
     worker.connector(
         name, {"topics": topic, "archive.url": (folder / "archive").as_uri(), "rotate.age.ms": "2000", **config}
     )
     worker.start()
     assert worker._process is not None
-    os.sched_setaffinity(worker._process.pid, cores)
+    os.sched_setaffinity(worker._process.pid, {0})
     points: list[tuple[int, float, float]] = []
 
     def done() -> bool:
@@ -265,7 +257,7 @@ def main() -> int:
         "avro": lambda: avro.main(log_records(20_000), RECORDS, archive, consume_only),
         "protobuf": lambda: protobuf.main(log_records(20_000), RECORDS, archive, consume_only),
         "verify": lambda: verify.main(log_records(20_000), cpu_seconds),
-        "cores": lambda: cores.main(RUNS, archive, _with_logs),
+        "cores": lambda: cores.main(log_records(20_000), RUNS),
         "audit": lambda: audit.main(RECORDS),
         "spark": spark.main,
         "first-record": first_record.main,
