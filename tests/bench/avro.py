@@ -2,16 +2,15 @@
 
 import io
 import json
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import fastavro
 
+from tests.bench.registry import BOTH, COLUMNS, NATIVE, PARQUET, Archive, archive_cases
 from tests.servers.kafka import KafkaServer
 from tests.servers.registry import RegistryServer
 
-PARTITIONS = 4
 SCHEMA = {
     "type": "record",
     "name": "Line",
@@ -26,9 +25,7 @@ SCHEMA = {
         {"name": "msg", "type": "string"},
     ],
 }
-PARQUET, AVRO = {"format.class": "parquet"}, {"format.class": "avro", "archive.value": "both"}
-COLUMNS, BOTH = {"archive.value": "columns"}, {"archive.value": "both"}
-NATIVE = {"consumer.native": "true"}
+AVRO = {"format.class": "avro", "archive.value": "both"}
 CASES = {
     "Avro to Parquet zstd, columns": PARQUET | COLUMNS,
     "the same, native": PARQUET | COLUMNS | NATIVE,
@@ -39,41 +36,14 @@ CASES = {
 }
 """A value's bytes are kept beside its columns where `archive.value` doesn't say otherwise."""
 
-Archive = Callable[[KafkaServer, str, str, dict[str, str], Path], tuple[float, float, int, float]]
-
 
 def main(lines: list[bytes], count: int, archive: Archive, consume_only: Callable[[KafkaServer, str], float]) -> int:
     """Run the cases on the log lines of the other benches."""
-    with tempfile.TemporaryDirectory(prefix="streamsink-bench-") as text:
-        folder = Path(text)
-        kafka, registry = KafkaServer(folder / "kafka"), RegistryServer(folder / "registry")
-        kafka.start()
-        registry.start()
-        try:
-            kafka.create_topic("lines", PARTITIONS)
-            schema_id = registry.register("lines-value", json.dumps(SCHEMA))
-            values = list(_encoded(lines, schema_id))
-            fill(kafka, values, count)
-            raw = consume_only(kafka, "lines")
-            print(f"{count:,} records of {sum(map(len, values)) / len(values):.0f} bytes, worker on one core")
-            print(f"{'consume() alone':34} {raw:>12,.0f} records per CPU-second")
-            settings = {"value.converter": "avro", "value.converter.schema.registry.url": registry.url}
-            for number, (case, config) in enumerate(CASES.items()):
-                rate, wall, peak, _ = archive(
-                    kafka, "lines", f"bench-{number}", settings | config, folder / f"case-{number}"
-                )
-                print(
-                    f"{case:34} {rate:>12,.0f} records per CPU-second ({rate / raw:.2f} of consume()), "
-                    f"{wall:,.0f}/s by the clock, task peak {peak / 1e6:.0f} MB",
-                    flush=True,
-                )
-        finally:
-            registry.stop()
-            kafka.stop()
-    return 0
+    return archive_cases("avro", partial(_encoded, lines), CASES, count, archive, consume_only)
 
 
-def _encoded(lines: list[bytes], schema_id: int) -> list[bytes]:
+def _encoded(lines: list[bytes], registry: RegistryServer) -> list[bytes]:
+    schema_id = registry.register("lines-value", json.dumps(SCHEMA))
     parsed = fastavro.parse_schema(SCHEMA)
     values = []
     for line in lines:
@@ -82,14 +52,3 @@ def _encoded(lines: list[bytes], schema_id: int) -> list[bytes]:
         fastavro.schemaless_writer(stream, parsed, json.loads(line))
         values.append(stream.getvalue())
     return values
-
-
-def fill(kafka: KafkaServer, values: list[bytes], count: int) -> None:
-    producer = kafka.producer(compression_type="lz4", queue_buffering_max_messages="1000000")
-    for number in range(count):
-        producer.produce(
-            "lines", values[number % len(values)], key=b"key-%d" % (number % 1000), partition=number % PARTITIONS
-        )
-        if number % 10_000 == 0:
-            producer.poll(0)
-    assert producer.flush(120) == 0
