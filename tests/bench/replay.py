@@ -52,6 +52,46 @@ for start in range(0, count, 20_000):
 assert producer.flush(60) == 0
 print(json.dumps({"records": count, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}))
 """
+STAGES = """
+import json, sys, time
+from itertools import islice
+from streamsink.archive.open import open_archive
+from streamsink.encode.read import open_object
+from streamsink.replay.find import find_topic
+from streamsink.replay.plan import Selection, make_plan
+from streamsink.replay.send import Sender
+from streamsink.replay.stream import PartitionStream, Reading
+url, bootstrap, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+archive = open_archive(url, {})
+_, candidates = find_topic(archive, "logs")
+
+def decoded():
+    for entry in archive.objects():
+        for rows in open_object(entry.name, archive.store.get(entry.name)).batches():
+            yield rows
+
+def streamed():
+    for plan in make_plan("logs", candidates, Selection(), {}).partitions:
+        for batch in PartitionStream(archive, plan, Selection(), Reading(), None).batches():
+            yield batch.records
+
+told = {}
+for stage, rows in {"decoding": decoded, "decoding, proving, merging": streamed}.items():
+    cpu = time.process_time()
+    assert sum(one.num_rows for one in rows()) == count
+    told[stage] = time.process_time() - cpu
+few = list(islice(streamed(), 8))
+sender = Sender({"bootstrap.servers": bootstrap}, "raw", resume_id="", transactional=False)
+cpu, sent = time.process_time(), 0
+while sent < count:
+    for one in few:
+        sender.send(one, 0)
+        sent += one.num_rows
+sender.flush()
+sender.close()
+told["sending"] = (time.process_time() - cpu) * count / sent
+print(json.dumps(told))
+"""
 
 
 def make_archive(folder: Path, values: list[bytes], records: int, partitions: int = PARTITIONS) -> int:
@@ -131,11 +171,14 @@ def main(values: list[bytes], records: int) -> int:
             raw = records / told["cpu"]
             clock = f"{records / told['seconds']:,.0f}/s by the clock"
             print(f"{'produce() alone':32} {raw:>12,.0f} records per CPU-second, {clock}", flush=True)
+            archive_url = f"{(folder / 'archive').as_uri()}/topics"
+            told, _, _ = measured(["-c", STAGES, archive_url, kafka.bootstrap, str(records)])
+            for stage, cpu in told.items():
+                print(f"{'of it, ' + stage:32} {cpu / records * 1e9:>12,.0f} ns of CPU a record", flush=True)
             for case, option in {"not transactional": "--no-transactional", "transactional": "--transactional"}.items():
                 topic = f"new-{time.time_ns()}"
-                url = f"{(folder / 'archive').as_uri()}/topics"
-                command = ["-m", "streamsink", "replay", url, "--to", topic, "--bootstrap-server", kafka.bootstrap]
-                told, cpu, peak = measured([*command, "--create-topic", "--json", option])
+                where = ["--to", topic, "--bootstrap-server", kafka.bootstrap, "--create-topic"]
+                told, cpu, peak = measured(["-m", "streamsink", "replay", archive_url, *where, "--json", option])
                 assert told["records"] == records
                 print(
                     f"{'replay, ' + case:32} {records / cpu:>12,.0f} records per CPU-second "
