@@ -4,6 +4,8 @@ import json
 import random
 import time
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
@@ -175,8 +177,12 @@ def test_a_record_too_large_for_the_topic_is_said(kafka, replay, unique, tmp_pat
 
 
 def flipped(path):
+    """Change a byte of the values: a page's own header has no checksum, and without a manifest nothing else has one."""
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    rows = pq.ParquetFile(pa.BufferReader(bytes(data))).metadata.row_group(0)
+    values = rows.column(rows.num_columns - 1)
+    start = values.dictionary_page_offset or values.data_page_offset
+    data[start + values.total_compressed_size - 2] ^= 1
     path.write_bytes(data)
 
 
