@@ -6,39 +6,23 @@ It reads by a description of the fields (`src/avro.rs` reads it). Records that a
 from __future__ import annotations
 
 import ctypes
-import weakref
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from streamsink.native.library import load
-
-_ARRAY_BYTES = 80
-"""Of `ArrowArray` in Arrow's C data interface."""
+from streamsink.native.handle import Handle, open_handle
 
 
 class AvroRecords:
     """A reader of one schema. Not thread-safe.
 
     Args:
-        library: As `load` of `library.py` gives it.
-        description: The fields to read.
-        kind: The struct that they make.
-
-    Raises:
-        ValueError: The library doesn't know such a description.
+        handle: The library's reader of it.
     """
 
-    def __init__(self, library: ctypes.CDLL, description: bytes, kind: pa.StructType) -> None:
-        library.streamsink_avro_open.restype = ctypes.c_void_p
-        handle = library.streamsink_avro_open(description, ctypes.c_size_t(len(description)))
-        if not handle:
-            raise ValueError("the native library doesn't know such fields")
-        self._read = library.streamsink_avro_read
-        self._handle = ctypes.c_void_p(handle)
-        self._kind = kind
-        weakref.finalize(self, library.streamsink_avro_close, self._handle)
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
 
     def read(
         self, data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64]
@@ -56,20 +40,13 @@ class AvroRecords:
         starts, stops = np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(stops, np.int64)
         if not len(starts) or len(starts) != len(stops) or not len(data):
             return None
-        array = ctypes.create_string_buffer(_ARRAY_BYTES)
-        failed = self._read(
-            self._handle,
+        return self._handle.read(
             ctypes.c_void_p(data.ctypes.data),
             ctypes.c_size_t(len(data)),
             ctypes.c_void_p(starts.ctypes.data),
             ctypes.c_void_p(stops.ctypes.data),
             ctypes.c_size_t(len(starts)),
-            array,
         )
-        if failed:
-            return None
-        # Arrow's documentation names this as the way for programs that are no Python extension.
-        return pa.Array._import_from_c(ctypes.addressof(array), self._kind)  # noqa: SLF001
 
 
 def make_records(description: bytes, kind: pa.StructType) -> AvroRecords | None:
@@ -82,10 +59,5 @@ def make_records(description: bytes, kind: pa.StructType) -> AvroRecords | None:
     Returns:
         None where there is no library, or it doesn't know such a description.
     """
-    library = load()
-    if library is None:
-        return None
-    try:
-        return AvroRecords(library, description, kind)
-    except ValueError:
-        return None
+    handle = open_handle("avro", description, kind)
+    return None if handle is None else AvroRecords(handle)

@@ -18,6 +18,7 @@ from streamsink.consume.native.partitions import error_of
 from streamsink.consume.reading import Reading
 from streamsink.consume.slices import unreadable
 from streamsink.errors import TerminalError
+from streamsink.native.handle import taken
 from streamsink.record import RAW_SCHEMA, BadRecord, RawSlice, TopicPartition
 
 FUNCTIONS = (
@@ -30,9 +31,6 @@ FUNCTIONS = (
     "message_destroy",
 )
 """What the native library calls, in the order of `Functions` in `native/src/kafka.rs`."""
-
-_ARRAY_BYTES = 80
-"""Of `ArrowArray` in Arrow's C data interface."""
 
 
 class _CRun(ctypes.Structure):
@@ -165,11 +163,13 @@ class BatchReader:
         )
 
     def _columns(self, batch: int, at: int, *, unread: bool) -> pa.RecordBatch:
-        array = ctypes.create_string_buffer(_ARRAY_BYTES)
-        if self._run(batch, at, int(unread), array):
+        rows = taken(
+            lambda array: self._run(batch, at, int(unread), array),
+            lambda address: pa.RecordBatch._import_from_c(address, RAW_SCHEMA),  # noqa: SLF001
+        )
+        if rows is None:
             raise TerminalError("the native library can't give records", hint="set consumer.native=false")
-        # Arrow's documentation names this as the way for programs that are no Python extension.
-        return pa.RecordBatch._import_from_c(ctypes.addressof(array), RAW_SCHEMA)  # noqa: SLF001
+        return rows
 
     def _event(self, told: Any) -> Message:
         return Message(
