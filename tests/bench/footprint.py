@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streamsink.errors import StreamsinkError
+from tests.bench.processes import cpu_by_process
 from tests.servers.kafka import KafkaServer
+from tests.servers.processes import command, memory_bytes
 from tests.servers.worker import WorkerServer, wait_until
 
 SAMPLE_S = 0.25
@@ -24,29 +26,13 @@ RUN_S_MAX = 40.0
 IDLE_CONNECTORS = 50
 IDLE_S = 20.0
 TRICKLE_S = 40.0
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 JSON_COLUMNS = {"value.converter": "json", "archive.value": "columns"}
 TIGHT = {"memory.bytes.max": str(128 * 1024 * 1024), "partitioner.class": "field", "partition.field.name": "shard"}
 
 
 def processes(group: int) -> dict[int, tuple[int, float, bool]]:
     """PSS in bytes and CPU seconds of each process of a group, and whether it runs a task (its parent isn't ours)."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) != group:
-                continue
-            rollup = (entry / "smaps_rollup").read_text()
-            command = (entry / "cmdline").read_bytes()
-        except (OSError, IndexError):
-            continue
-        pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-        cpu = (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-        found[int(entry.name)] = (pss * 1024, cpu, b"forkserver" in command)
-    return found
+    return {pid: (memory_bytes(pid), cpu, "forkserver" in command(pid)) for pid, cpu in cpu_by_process(group)}
 
 
 class Peak:
