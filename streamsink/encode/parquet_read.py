@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,10 +24,14 @@ class ParquetReader:
     """
 
     def __init__(self, data: Data) -> None:
-        # Buffered, a row group is never in memory as a whole: another program's may be as large as the file.
-        # An object that is in memory as a whole needs no second buffer.
-        buffer_size = BUFFER_BYTES if isinstance(data, pa.NativeFile) else 0
-        self._file = pq.ParquetFile(as_file(data), page_checksum_verification=True, buffer_size=buffer_size)
+        # Buffered, and not read before it is decoded, a row group is never in memory as a whole: another program's may
+        # be as large as the file. An object that is in memory as a whole needs no second buffer.
+        self._file = pq.ParquetFile(
+            as_file(data),
+            page_checksum_verification=True,
+            buffer_size=BUFFER_BYTES if isinstance(data, pa.NativeFile) else 0,
+            pre_buffer=False,
+        )
 
     @property
     def metadata(self) -> pq.FileMetaData:
@@ -45,12 +49,18 @@ class ParquetReader:
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Rows, some thousands at a time; `columns` are the columns to read, a struct's leaves as `_kafka.offset`."""
         plain = PLACEHOLDER.field(0).name not in self._file.schema.names
-        for batch in self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+        for batch in self._decoded(columns):
             if plain:
                 yield batch
                 continue
             wanted = schema_with_leaves(batch.schema, _without_placeholder)
             yield batch if wanted.equals(batch.schema) else batch.cast(wanted)
+
+    def _decoded(self, columns: Sequence[str] | None) -> Iterable[pa.RecordBatch]:
+        if self._file.metadata.num_rows > BATCH_ROWS:
+            return self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)  # type: ignore[no-any-return]
+        # All at once costs a small object less than the machinery of parts.
+        return self._file.read(columns, use_threads=False).to_batches()  # type: ignore[no-any-return]
 
 
 def _without_placeholder(type_: pa.DataType) -> pa.DataType:
