@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from streamsink.archive.archive import Archive, ArchivedObject
 from streamsink.archive.check_siblings import check_siblings
-from streamsink.archive.tiling import Int64s
+from streamsink.archive.tiling import Runs
 from streamsink.backoff import Backoff
 from streamsink.encode.beside import BESIDE
 from streamsink.encode.protocol import ObjectReader
@@ -52,7 +52,8 @@ class CheckedObject:
     sha256: str = ""
     """Of the bytes as they are; empty where the object is gone."""
     records: int = 0
-    offsets: Int64s | None = None
+    runs: Runs | None = None
+    """Its offsets; None where neither its rows nor its range tells them."""
     problems: tuple[str, ...] = ()
     own_problems: tuple[str, ...] = ()
     """The problems that don't come from the manifest."""
@@ -78,10 +79,9 @@ class Content:
     """The content of an object's rows."""
 
     records: int = 0
-    offsets: Int64s | None = None
+    runs: Runs | None = None
+    """None where rows don't tell their offsets."""
     hours: Counter[int] = field(default_factory=Counter)
-    ascending: bool = True
-    """Whether each offset is above the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +163,14 @@ def check_object(archive: Archive, given: ReadObject, *, md5: bool = False) -> C
     for description in recorded:
         found |= dict.fromkeys(_changed(description, info.size_bytes, sha256))
         found |= dict.fromkeys(_differences(description, entry, content, decoded=decoded))
-    offsets = content.offsets
-    if offsets is None and said and not own_problems:
-        offsets = _without_holes(said[-1])
+    runs = content.runs
+    if runs is None and said and not own_problems:
+        runs = _without_holes(said[-1])
     return CheckedObject(
         entry,
         sha256,
         content.records,
-        offsets,
+        runs,
         (*found, *problems),
         own_problems,
         content.hours,
@@ -215,10 +215,10 @@ def _changed(description: ObjectDescription, size_bytes: int, sha256: str) -> It
         yield f"its SHA-256 is {sha256}, and was {description.sha256} when it was written"
 
 
-def _without_holes(description: ObjectDescription) -> Int64s | None:
+def _without_holes(description: ObjectDescription) -> Runs | None:
     """The offsets of an object whose rows don't tell them, where its range has no room for holes."""
-    first, stop = description.first_offset, description.last_offset + 1
-    return np.arange(first, stop, dtype=np.int64) if stop - first == description.record_count else None
+    first, last = description.first_offset, description.last_offset
+    return Runs.between(first, last) if last - first + 1 == description.record_count else None
 
 
 def _decode(reader: ObjectReader, entry: ArchivedObject) -> Content:
@@ -238,8 +238,7 @@ def _decode(reader: ObjectReader, entry: ArchivedObject) -> Content:
         found.append(_numbers(_member(envelope, "offset")))
         _count_hours(_member(envelope, "timestamp"), content.hours)
     if found:
-        content.offsets = found[0] if len(found) == 1 else np.concatenate(found)
-        content.ascending = bool((content.offsets[1:] > content.offsets[:-1]).all())
+        content.runs = Runs.of(found[0] if len(found) == 1 else np.concatenate(found))
     return content
 
 
@@ -266,7 +265,7 @@ def _count_hours(times: pa.Array, hours: Counter[int]) -> None:
     if not len(times):
         return
     at_ms = _numbers(times)
-    least, most = int(at_ms.min()) // HOUR_MS, int(at_ms.max()) // HOUR_MS
+    least, most = int(np.minimum.reduce(at_ms)) // HOUR_MS, int(np.maximum.reduce(at_ms)) // HOUR_MS
     if least == most:
         hours[least] += at_ms.size
         return
@@ -275,7 +274,7 @@ def _count_hours(times: pa.Array, hours: Counter[int]) -> None:
 
 
 def _same_partition(partitions: pa.Array, entry: ArchivedObject) -> None:
-    if not partitions.null_count and (_numbers(partitions) == entry.parsed.partition).all():
+    if not partitions.null_count and not np.count_nonzero(_numbers(partitions) != entry.parsed.partition):
         return
     if len(partitions) and not pc.all(pc.equal(partitions, entry.parsed.partition)).as_py():
         raise TerminalError(f"{entry.name} has rows of another partition than its name says")
@@ -294,11 +293,11 @@ def _differences(
         return
     if description.record_count != content.records:
         yield f"it has {content.records} records and says {description.record_count}"
-    offsets = content.offsets
-    if offsets is None or not offsets.size:
+    runs = content.runs
+    if not runs:
         return
-    if not content.ascending:
+    if not runs.ascending:
         yield "its offsets don't ascend"
-    if int(offsets[0]) != description.first_offset or int(offsets[-1]) != description.last_offset:
+    if (runs.first_offset, runs.last_offset) != (description.first_offset, description.last_offset):
         said = f"{description.first_offset}..{description.last_offset}"
-        yield f"its records are at {int(offsets[0])}..{int(offsets[-1])} and it says {said}"
+        yield f"its records are at {runs.first_offset}..{runs.last_offset} and it says {said}"

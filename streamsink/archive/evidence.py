@@ -55,10 +55,8 @@ class Evidence:
 
     def add(self, result: CheckedObject) -> None:
         """Take an object that was read."""
-        entry, offsets, about = result.entry, result.offsets, result.description
-        spans = offsets is not None and offsets.size
-        first = int(offsets.min()) if spans and offsets is not None else about.first_offset if about else None
-        last = int(offsets.max()) if spans and offsets is not None else about.last_offset if about else None
+        entry, about = result.entry, result.runs or result.said
+        first, last = (about.first_offset, about.last_offset) if about else (None, None)
         where = (entry.parsed.topic, entry.parsed.partition)
         self.objects.append(
             SeenObject(entry.path, result.sha256, entry.size_bytes, *where, result.records, first, last)

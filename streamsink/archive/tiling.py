@@ -24,6 +24,57 @@ _FIRST, _LAST = np.array([0]), np.array([-1])
 
 
 @dataclass(frozen=True, slots=True)
+class Runs:
+    """An object's offsets as runs without holes, ascending: far fewer numbers than offsets."""
+
+    firsts: Int64s
+    """The first offset of each run."""
+    lasts: Int64s
+    """The last offset of each run, inclusive. An offset that the object has twice is in two runs."""
+    ascending: bool = True
+    """Whether each offset was above the one before it, as they were given."""
+
+    @classmethod
+    def of(cls, offsets: Int64s) -> Runs:
+        """Find the runs of offsets in any order."""
+        steps = offsets[1:] - offsets[:-1]
+        if offsets.size and np.count_nonzero(steps == 1) == steps.size:
+            return cls(offsets[:1].copy(), offsets[-1:].copy())
+        if np.count_nonzero(steps < 0):
+            ordered = cls.of(np.sort(offsets))
+            return cls(ordered.firsts, ordered.lasts, ascending=False)
+        if not offsets.size:
+            return cls(offsets, offsets)
+        breaks = np.flatnonzero(steps != 1)
+        firsts, lasts = offsets[np.concatenate([_FIRST, breaks + 1])], offsets[np.concatenate([breaks, _LAST])]
+        return cls(firsts, lasts, ascending=not np.count_nonzero(steps == 0))
+
+    @classmethod
+    def between(cls, first: int, last: int) -> Runs:
+        """One run.
+
+        Args:
+            first: Its first offset.
+            last: Its last offset, inclusive.
+        """
+        return cls(np.array([first], np.int64), np.array([last], np.int64))
+
+    @property
+    def first_offset(self) -> int:
+        """The least offset; there must be one."""
+        return int(self.firsts[0])
+
+    @property
+    def last_offset(self) -> int:
+        """The greatest offset; there must be one."""
+        return int(self.lasts[-1])
+
+    def __len__(self) -> int:
+        """The number of runs."""
+        return self.firsts.size
+
+
+@dataclass(frozen=True, slots=True)
 class Overlap:
     """Offsets that two objects hold, inclusive."""
 
@@ -48,28 +99,25 @@ class Tiling:
     _ends: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     _owners: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     _last_owner: int = -1
-    _waiting: list[tuple[Int64s, Int64s]] = field(default_factory=list)
-    """Starts and ends of the latest objects' runs, by object."""
+    _waiting: list[Runs] = field(default_factory=list)
+    """The runs of the latest objects, by object."""
     _waiting_runs: int = 0
 
-    def add(self, name: str, offsets: Int64s) -> None:
+    def add(self, name: str, runs: Runs) -> None:
         """Take an object's offsets. Objects come in the order of their first offsets.
 
         Args:
             name: The object's, for reports of overlaps.
-            offsets: Ascending; empty for an object without records, which changes nothing.
+            runs: Its offsets; none for an object without records, which changes nothing.
         """
-        if not offsets.size:
+        if not runs:
             return
-        breaks = np.flatnonzero(offsets[1:] - offsets[:-1] != 1)
-        starts = offsets[np.concatenate([_FIRST, breaks + 1])]
-        ends = offsets[np.concatenate([breaks, _LAST])]
         self._names.append(name)
-        self._waiting.append((starts, ends))
-        self._waiting_runs += starts.size
+        self._waiting.append(runs)
+        self._waiting_runs += len(runs)
         if self._waiting_runs >= WAITING_MAX:
             self._take()
-            self._settle(int(offsets[0]))
+            self._settle(runs.first_offset)
 
     def finish(self) -> Tiling:
         """Settle the rest."""
@@ -83,11 +131,9 @@ class Tiling:
         if not self._waiting:
             return
         first = len(self._names) - len(self._waiting)
-        owners = np.repeat(
-            np.arange(first, len(self._names), dtype=np.int64), [starts.size for starts, _ in self._waiting]
-        )
-        self._starts = np.concatenate([self._starts, *(starts for starts, _ in self._waiting)])
-        self._ends = np.concatenate([self._ends, *(ends for _, ends in self._waiting)])
+        owners = np.repeat(np.arange(first, len(self._names), dtype=np.int64), [len(runs) for runs in self._waiting])
+        self._starts = np.concatenate([self._starts, *(runs.firsts for runs in self._waiting)])
+        self._ends = np.concatenate([self._ends, *(runs.lasts for runs in self._waiting)])
         self._owners = np.concatenate([self._owners, owners])
         self._waiting, self._waiting_runs = [], 0
 

@@ -10,8 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event
 
-import numpy as np
-
 from streamsink.archive.archive import Archive, ArchivedObject
 from streamsink.archive.check import CheckedObject, ReadObject, check_object, read_object
 from streamsink.archive.losses import Losses, read_losses
@@ -253,12 +251,10 @@ def _count(verdict: Verdict, partition: VerifiedPartition, result: CheckedObject
     verdict.records += result.records
     partition.objects += 1
     partition.records += result.records
-    if result.offsets is None:
+    if result.runs is None:
         partition.unplaced += 1
     elif verdict.part.is_whole:
-        offsets = result.offsets
-        ascending = (offsets[1:] >= offsets[:-1]).all()
-        partition.tiling.add(entry.path, offsets if ascending else np.sort(offsets))
+        partition.tiling.add(entry.path, result.runs)
 
 
 def _reaches(about: ObjectDescription | None, since_ms: int) -> bool:

@@ -124,11 +124,11 @@ class ObjectDescription:
         texts = {key.lower(): unquote(value) if "%" in value else value for key, value in metadata.items()}
         if not texts.keys() >= _TELLING:
             return None
-        texts[_IN_METADATA["size_bytes"]] = str(size_bytes)
+        texts[_SIZE] = str(size_bytes)
         try:
-            texts[_IN_METADATA["md5"]] = base64.b64decode(texts.get(MD5_KEY, ""), validate=True).hex()
+            texts[_MD5] = base64.b64decode(texts.get(MD5_KEY, ""), validate=True).hex()
         except binascii.Error:
-            texts.pop(_IN_METADATA["md5"], None)
+            texts.pop(_MD5, None)
         return cls._from_texts(name, texts, _IN_METADATA)
 
     @classmethod
@@ -141,24 +141,24 @@ class ObjectDescription:
         return cls._from_texts(str(entry.get("name", "")), {key: str(value) for key, value in entry.items()}, _IN_JSON)
 
     @classmethod
-    def _from_texts(cls, name: str, texts: Mapping[str, str], keys: Mapping[str, str]) -> ObjectDescription:
-        """Of entries whose keys are those of `keys`, by field."""
+    def _from_texts(cls, name: str, texts: Mapping[str, str], fields: Mapping[str, str]) -> ObjectDescription:
+        """Of entries whose fields are told by `fields`, by key."""
         known: dict[str, object] = {"timestamp_min_ms": None, "timestamp_max_ms": None, "layout": "", "writer": ""}
-        for key, entry in keys.items():
-            text = texts.get(entry)
-            if text is None:
+        for entry, text in texts.items():
+            key = fields.get(entry)
+            if key is None:
                 continue
             if key not in _NUMBERS:
                 known[key] = text
-            elif text.removeprefix("-").isdecimal():
+            elif text.isdecimal() or text.removeprefix("-").isdecimal():
                 known[key] = int(text)
             else:
                 raise TerminalError(f"{name}: {key} is {text!r}, not a number", hint=_NOT_OURS)
         known["name"] = name
         known.setdefault("encoded_partition", "")
         known.setdefault("lane", known["encoded_partition"])
-        missing = {"topic", "partition", "first_offset", "last_offset", "record_count"} - known.keys()
-        if missing:
+        if not known.keys() >= _REQUIRED:
+            missing = _REQUIRED - known.keys()
             raise TerminalError(f"{name} does not say its {', '.join(sorted(missing))}", hint=_NOT_OURS)
         return cls(**known)  # type: ignore[arg-type]
 
@@ -174,11 +174,10 @@ def offset_tags(metadata: Mapping[str, str]) -> dict[str, str]:
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ObjectDescription))
 _OF_THE_BYTES = ("sha256", "md5", "size_bytes")
+_REQUIRED = {"topic", "partition", "first_offset", "last_offset", "record_count"}
 _IN_JSON = {field: field for field in _FIELDS}
-_IN_FOOTER = {field: f"{FOOTER_PREFIX}{field}" for field in _FIELDS}
-_IN_METADATA = {field: f"{METADATA_PREFIX}{field.replace('_', '-')}" for field in _FIELDS}
-_TELLING = {
-    _IN_METADATA[field]
-    for field in ("topic", "partition", "lane", "first_offset", "last_offset", "record_count", "sha256")
-}
+_IN_FOOTER = {f"{FOOTER_PREFIX}{field}": field for field in _FIELDS}
+_IN_METADATA = {f"{METADATA_PREFIX}{field.replace('_', '-')}": field for field in _FIELDS}
+_SIZE, _MD5 = (f"{METADATA_PREFIX}{key}" for key in ("size-bytes", "md5"))
+_TELLING = {entry for entry, field in _IN_METADATA.items() if field in {*_REQUIRED, "lane", "sha256"}}
 _NOT_OURS = "something else wrote an object of this name, or it was changed"

@@ -204,7 +204,7 @@ def test_more_small_objects_than_one_call_takes_are_checked_in_order(tmp_path, s
         put(store, range(start, start + 10))
     checked = []
     verdict = verdict_of(tmp_path, checked=checked.append)
-    assert [int(one.offsets[0]) for one in checked] == list(range(0, 5000, 10))
+    assert [one.runs.first_offset for one in checked] == list(range(0, 5000, 10))
     assert (verdict.sound, verdict.partitions[0].tiling.hole_count) == (True, 0)
 
 

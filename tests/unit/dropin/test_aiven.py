@@ -321,7 +321,8 @@ def test_verification_and_replay_read_what_was_written(changes):
     entries = list(archive.objects())
     checked = [check_object(archive, read_object(archive, entry)) for entry in entries]
     assert [one.problems for one in checked] == [()] * len(entries)
-    assert sorted(offset for one in checked for offset in one.offsets.tolist()) == [0, 1, 2]
+    runs = [run for one in checked for run in zip(one.runs.firsts.tolist(), one.runs.lasts.tolist(), strict=True)]
+    assert sorted(offset for first, last in runs for offset in range(first, last + 1)) == [0, 1, 2]
     rows = [row for entry in entries for batch in read_rows(archive, entry) for row in batch.to_pylist()]
     rows.sort(key=lambda row: row["_kafka"]["offset"])
     assert [row["_kafka"]["key"] for row in rows] == [b"k", b"k", b"l"]

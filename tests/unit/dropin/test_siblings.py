@@ -222,9 +222,9 @@ def checked(playing):
 def test_verification_takes_siblings_for_what_they_are(kind):
     changes = {**KEYS, **HEADERS, "format.class": kind, "behavior.on.null.values": "write"}
     found = checked(stored(changes, *TWO, Record(None, key=b"gone")))
-    assert [(one.problems, one.records, one.offsets.tolist()) for one in found] == [
-        ((), 2, [0, 1]),
-        ((), 1, [2]),
+    assert [(one.problems, one.records, one.runs.first_offset, one.runs.last_offset) for one in found] == [
+        ((), 2, 0, 1),
+        ((), 1, 2, 2),
     ]
 
 
