@@ -9,8 +9,9 @@ import pyarrow as pa
 from streamsink.names import ENVELOPE as ENVELOPE  # noqa: PLC0414 (told on)
 from streamsink.names import TopicPartition as TopicPartition  # noqa: PLC0414 (told on)
 
-HEADERS_TYPE = pa.list_(pa.struct([pa.field("key", pa.string(), nullable=False), pa.field("value", pa.binary())]))
-"""Kafka's headers: ordered, duplicates kept, a value may be null."""
+HEADERS_TYPE = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.binary())]))
+"""Kafka's headers: ordered, duplicates kept, a value may be null. A key never is, but a list's item may be by its type,
+and Parquet takes no required field in one: this is the type that files have, so that no slice is cast to it."""
 
 TIMESTAMP_TYPE = pa.timestamp("ms", tz="UTC")
 """A record's timestamp; null where the broker kept none."""

@@ -57,7 +57,7 @@ class AdmittingDecoder:
         rows = self._opened(decoded.rows)
         refused = self._format.refused(rows) if rows.num_rows else {}
         if not refused:
-            return replace(decoded, rows=rows)
+            return decoded if rows is decoded.rows else replace(decoded, rows=rows)
         return self._without(raw, replace(decoded, rows=rows), refused)
 
     def _opened(self, rows: pa.RecordBatch) -> pa.RecordBatch:

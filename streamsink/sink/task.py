@@ -32,7 +32,7 @@ from streamsink.sink.seeks import Seeks
 from streamsink.sink.stalls import Stalls
 from streamsink.sink.tally import Tally
 from streamsink.sink.uploads import ManifestWritten, Outcome, StoredObject, Uploads
-from streamsink.sink.waits import POLL_S, waits
+from streamsink.sink.waits import POLL_S, Pace
 
 REPORT_S = 1.0
 BROKER_BACKOFF_S = 1.0
@@ -109,6 +109,7 @@ class SinkTask:
             self.consumer, machine=machine, tally=tally, clock=clock, timeout_s=config.stall_timeout_ms / 1000
         )
         self._flushes = FlushOrders(self.consumer, clock)
+        self._pace = Pace(machine)
         self._broker = Outage("broker", tally, clock, said="nothing can be read, trying again", limit_ms=limit_ms)
         self._stopping = False
         self._ended: do.Stopped | do.Fail | None = None
@@ -163,8 +164,9 @@ class SinkTask:
         if stop.is_set() and not self._stopping:
             self._order_stop()
         self._seeks.again()
-        wait = waits(self.machine, self._clock.monotonic_s())
+        wait = self._pace.waits(self._clock.monotonic_s())
         slices, ends = self._poll(wait.records_s)
+        self._pace.polled(slices)
         self._drain_told()
         self._arrivals.admit(self.consumer, self._tell)
         first = bool(slices) and not self.tally.records_total
@@ -199,9 +201,7 @@ class SinkTask:
         return slices, ends
 
     def _flush(self) -> None:
-        if self._orders is None:
-            return
-        for flush_id in self._flushes.take(self._orders.flushes()):
+        for flush_id in self._flushes.take(self._orders.flushes() if self._orders is not None else ()):
             self._tell(on.FlushOrdered(flush_id))
         read = self._flushes.waiting and self.tally.assigned and not self._arrivals.waiting and not self.machine.looking
         for flush_id in self._flushes.due(assigned=read, stopping=self._stopping):

@@ -194,22 +194,28 @@ def many_partitions(kafka: KafkaServer, records: list[bytes], folder: Path) -> s
     )
 
 
-def trickle(kafka: KafkaServer, records: list[bytes], folder: Path) -> str:
-    """100 topics of ten records a second each, with files of five seconds: the CPU of the whole worker."""
-    topics = [f"trickle-{number}" for number in range(100)]
+def trickle(age_ms: int) -> Callable[[KafkaServer, list[bytes], Path], str]:
+    """100 topics of ten records a second each, with files of this age: the CPU of the whole worker."""
+    return lambda kafka, records, folder: _trickle(kafka, records, folder, age_ms)
+
+
+def _trickle(kafka: KafkaServer, records: list[bytes], folder: Path, age_ms: int) -> str:
+    topics = [f"trickle-{age_ms}-{number}" for number in range(100)]
     for topic in topics:
         kafka.create_topic(topic, 1)
     producer = kafka.producer(linger_ms=5)
     with running(kafka, folder) as worker:
-        sink(worker, "trickle", ",".join(topics), {"rotate.age.ms": "5000"})
+        sink(worker, "trickle", ",".join(topics), {"rotate.age.ms": str(age_ms)})
         points: list[tuple[int, float, float]] = []
+        made = 0
         due_s = began_s = time.monotonic()
         while due_s < began_s + TRICKLE_S:
             for topic in topics:
-                producer.produce(topic, records[len(points) % len(records)])
+                producer.produce(topic, records[made % len(records)])
             producer.poll(0)
-            if seen := read_so_far(worker):
+            if made % 10 == 0 and (seen := read_so_far(worker)):
                 points.append((seen, time.monotonic(), sum(cpu for _, cpu, _ in processes(worker.pid).values())))
+            made += 1
             due_s += 0.1
             time.sleep(max(0.0, due_s - time.monotonic()))
         assert producer.flush(30) == 0
@@ -229,7 +235,8 @@ CASES: dict[str, Callable[[KafkaServer, list[bytes], Path], str]] = {
     "64 partitions by 50 paths": many_lanes(50, 300_000),
     "64 partitions by 200 paths": many_lanes(200, 300_000),
     "1,000 partitions": many_partitions,
-    "100 trickling topics": trickle,
+    "100 trickling topics, files of 5 s": trickle(5000),
+    "100 trickling topics, files of 60 s": trickle(60_000),
 }
 
 

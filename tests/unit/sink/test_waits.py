@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streamsink.config.sink import Rotation
 from streamsink.record import TopicPartition
-from streamsink.sink.waits import LINE_POLL_S, POLL_S
+from streamsink.sink.waits import LINE_POLL_S, POLL_S, TRICKLE_POLL_S, TRICKLE_RECORDS, TRICKLE_SLICES
 from tests.unit.sink.scripted import Bench, assign, records
 
 P = TopicPartition("t", 0)
 PARTITIONS = [TopicPartition("t", number) for number in range(6)]
+MANY = [TopicPartition("t", number) for number in range(TRICKLE_SLICES)]
 
 
 def claim(bench):
@@ -16,6 +19,11 @@ def claim(bench):
     bench.turn()
     bench.store_all()
     bench.turn(lambda consumer: consumer.answer())
+
+
+def at_once(*partitions, count):
+    """A poll that gives a slice of each partition."""
+    return lambda consumer: ([slice_ for name in partitions for slice_ in records(name, 0, count)(consumer)[0]], [])
 
 
 def test_a_poll_waits_long_while_no_file_waits_in_line():
@@ -57,3 +65,32 @@ def test_where_memory_is_full_the_task_waits_for_the_next_upload_and_not_for_rec
     assert not bench.machine.paused
     assert bench.consumer.of("resume")[-1] == ["t-0"]
     assert len(bench.consumer.of("resume")) == 2, "once when its topic was known, once when memory was free"
+
+
+@pytest.mark.parametrize(
+    ("partitions", "records_each", "poll_s"),
+    [
+        (MANY, 1, TRICKLE_POLL_S),
+        (MANY, TRICKLE_RECORDS - 1, TRICKLE_POLL_S),
+        (MANY, TRICKLE_RECORDS, POLL_S),
+        (MANY[:-1], 1, POLL_S),
+    ],
+)
+def test_a_poll_waits_longer_after_one_of_many_small_slices(partitions, records_each, poll_s):
+    bench = Bench(rotation=Rotation(flush_size=1000, size_bytes=None))
+    bench.turn(assign(*partitions))
+    claim(bench)
+    bench.turn(at_once(*partitions, count=records_each))
+    bench.turn()
+    assert bench.consumer.timeouts_s[-1] == poll_s
+    bench.turn()
+    assert bench.consumer.timeouts_s[-1] == POLL_S, "the poll before gave nothing"
+
+
+def test_no_poll_waits_beyond_a_file_s_age():
+    bench = Bench(rotation=Rotation(age_ms=300, flush_size=None, size_bytes=None))
+    bench.turn(assign(*MANY))
+    claim(bench)
+    bench.turn(at_once(*MANY, count=1))
+    bench.turn()
+    assert 0 < bench.consumer.timeouts_s[-1] <= 0.3
