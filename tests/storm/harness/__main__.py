@@ -7,7 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.storm.harness.plan import Grouping, Protocol, StoreKind, draw_plan
+from tests.storm.harness.plan import Client, Grouping, Protocol, StoreKind, draw_plan
 from tests.storm.harness.report import Report, table
 from tests.storm.harness.storm import run_storm
 
@@ -30,7 +30,7 @@ def main() -> int:
             records_a_second=told.records_a_second,
             grouping=told.grouping,
             store=told.store,
-            native=told.native,
+            client=told.client,
         )
         report = _one(plan, folder / f"seed-{seed}")
         if report is None:
@@ -66,12 +66,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--protocol", type=Protocol, default=Protocol.CLASSIC, choices=list(Protocol))
     parser.add_argument("--grouping", type=Grouping, choices=list(Grouping))
     parser.add_argument("--store", type=StoreKind, choices=list(StoreKind))
-    parser.add_argument("--native", action="store_true", help="sinks read with consumer.native=true")
+    parser.add_argument("--client", type=Client, default=Client.PLAIN, choices=list(Client), help="how sinks read")
     parser.add_argument("--seconds", type=float, default=240, help="of faults, in each storm")
     parser.add_argument("--records-a-second", type=int, default=3000)
     parser.add_argument("--log", type=Path, help="a file that gets a line of JSON for each storm")
     parser.add_argument("--folder", help="where servers, workers and their logs are; made anew without it")
-    return parser.parse_args()
+    told = parser.parse_args()
+    if told.client is Client.MIXED and told.grouping is Grouping.DISTRIBUTED:
+        parser.error("--client mixed needs standalone workers: a cluster has one configuration a sink")
+    return told
 
 
 if __name__ == "__main__":

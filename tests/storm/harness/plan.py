@@ -29,6 +29,14 @@ class Grouping(StrEnum):
     DISTRIBUTED = "distributed"
 
 
+class Client(StrEnum):
+    """How sinks read: by confluent-kafka, natively, or the members of one group each in its own way."""
+
+    PLAIN = "plain"
+    NATIVE = "native"
+    MIXED = "mixed"
+
+
 class StoreKind(StrEnum):
     """Where objects go."""
 
@@ -100,7 +108,7 @@ class Plan:
     made_anew: bool
     targets: dict[str, tuple[Fault, ...]]
     workers: int = WORKERS
-    native: bool = False
+    client: Client = Client.PLAIN
 
 
 def draw_plan(
@@ -111,7 +119,7 @@ def draw_plan(
     records_a_second: int = 3000,
     grouping: Grouping | None = None,
     store: StoreKind | None = None,
-    native: bool = False,
+    client: Client = Client.PLAIN,
 ) -> Plan:
     """The storm of a seed; what is given is not drawn.
 
@@ -122,11 +130,13 @@ def draw_plan(
         records_a_second: Produced to all topics together.
         grouping: How workers share the sinks.
         store: Where objects go.
-        native: Whether the sinks read natively.
+        client: How the sinks read; mixed ones are standalone, since a cluster has one configuration a sink.
     """
     dice = random.Random(seed)
     drawn_grouping = dice.choice([Grouping.STANDALONE, Grouping.STANDALONE, Grouping.DISTRIBUTED])
     drawn_store = dice.choice([StoreKind.S3, StoreKind.S3, StoreKind.LOCAL])
+    if client is Client.MIXED:
+        drawn_grouping = Grouping.STANDALONE
     grouping, store = grouping or drawn_grouping, store or drawn_store
     kinds_of_worker = _WORKER if store is StoreKind.S3 else (*_WORKER, _DISK_FULL)
     targets = {f"worker-{number}": _until(seconds, dice, kinds_of_worker, 3.0, 9.0) for number in range(WORKERS)}
@@ -147,7 +157,7 @@ def draw_plan(
         overtaken=dice.random() < 0.4,
         made_anew=dice.random() < 0.4,
         targets=targets,
-        native=native,
+        client=client,
     )
 
 

@@ -72,8 +72,7 @@ class Report:
     def line(self) -> str:
         """One row for a person."""
         plan = self.plan
-        native = " native" if plan.native else ""
-        who = f"seed {plan.seed} {plan.protocol} {plan.grouping} {plan.store}{native}"
+        who = f"seed {plan.seed} {plan.protocol} {plan.grouping} {plan.store} {plan.client}"
         return f"{who}: " + ", ".join(f"{value:,} {name}" for name, value in self.sums().items())
 
     def details(self) -> str:
@@ -94,7 +93,7 @@ class Report:
             "grouping": plan.grouping,
             "store_kind": plan.store,
             "static_members": plan.static_members,
-            "native": plan.native,
+            "client": plan.client,
             "overtaken": plan.overtaken,
             "made_anew": plan.made_anew,
             "seconds": plan.seconds,

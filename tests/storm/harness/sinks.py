@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tests.storm.harness.oracle import Place
-from tests.storm.harness.plan import SESSION_S, Grouping, Plan, Protocol
+from tests.storm.harness.plan import SESSION_S, Client, Grouping, Plan, Protocol
 
 
 class Manner(StrEnum):
@@ -85,6 +85,7 @@ def sinks_of(plan: Plan) -> list[Sink]:
 
 def connector(sink: Sink, plan: Plan, *, url: str, options: Mapping[str, str], worker: int) -> dict[str, str]:
     """A connector's configuration, for one worker where each has its own."""
+    native = plan.client is Client.NATIVE or (plan.client is Client.MIXED and worker % 2 == 0)
     config = {
         "connector.class": "streamsink.ArchiveSink",
         "topics": sink.name,
@@ -93,7 +94,7 @@ def connector(sink: Sink, plan: Plan, *, url: str, options: Mapping[str, str], w
         "exactly.once": "required",
         "drain.timeout.ms": "8000",
         "consumer.override.reconnect.backoff.max.ms": "1000",
-        "consumer.native": str(plan.native).lower(),
+        "consumer.native": str(native).lower(),
         **sink.config,
     }
     if plan.protocol is Protocol.CONSUMER:
