@@ -164,7 +164,7 @@ def _timestamps(pairs: Iterable[tuple[int, int]], count: int) -> tuple[pa.Array,
     times = flat[1::2].copy()
     unknown = types == NO_TIMESTAMP
     mask = unknown if unknown.any() else None
-    return pa.array(times, pa.int64(), mask=mask).cast(TIMESTAMP_TYPE), pa.array(types)
+    return pa.array(times, pa.int64(), mask=mask).view(TIMESTAMP_TYPE), pa.array(types)
 
 
 def _headers(found: list[list[tuple[str, bytes | None]] | None]) -> pa.Array:

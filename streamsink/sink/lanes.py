@@ -127,7 +127,8 @@ class LaneSorter:
 
     def _runs(self, decoded: DecodedSlice, paths: str | pa.DictionaryArray) -> Iterator[LaneRun]:
         offsets = decoded.offsets.to_numpy(zero_copy_only=False)
-        times_ms = decoded.timestamps.fill_null(NO_TIME_MS).to_numpy(zero_copy_only=False)
+        known = decoded.timestamps
+        times_ms = (known.fill_null(NO_TIME_MS) if known.null_count else known).to_numpy(zero_copy_only=False)
         schema = self._schema_name(decoded.rows.schema)
         lanes, codes = self._lanes(decoded, paths)
         if codes is None:
