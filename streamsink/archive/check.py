@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 from streamsink.archive.archive import Archive, ArchivedObject
 from streamsink.archive.check_siblings import check_siblings
-from streamsink.archive.tiling import Runs
 from streamsink.backoff import Backoff
 from streamsink.encode.beside import BESIDE
 from streamsink.encode.protocol import ObjectReader
 from streamsink.encode.read import open_object
 from streamsink.errors import ObjectMissingError, StreamsinkError, TerminalError, TransientError
 from streamsink.record import ENVELOPE, TIMESTAMP_TYPE
+from streamsink.runs import Runs
 from streamsink.upload.description import FOOTER_PREFIX, ObjectDescription
 from streamsink.upload.protocol import ObjectInfo
 
@@ -165,7 +165,8 @@ def check_object(archive: Archive, given: ReadObject, *, md5: bool = False) -> C
         found |= dict.fromkeys(_differences(description, entry, content, decoded=decoded))
     runs = content.runs
     if runs is None and said and not own_problems:
-        runs = _without_holes(said[-1])
+        about = said[-1]
+        runs = Runs.without_holes(about.first_offset, about.last_offset, about.record_count)
     return CheckedObject(
         entry,
         sha256,
@@ -215,12 +216,6 @@ def _changed(description: ObjectDescription, size_bytes: int, sha256: str) -> It
         yield f"its SHA-256 is {sha256}, and was {description.sha256} when it was written"
 
 
-def _without_holes(description: ObjectDescription) -> Runs | None:
-    """The offsets of an object whose rows don't tell them, where its range has no room for holes."""
-    first, last = description.first_offset, description.last_offset
-    return Runs.between(first, last) if last - first + 1 == description.record_count else None
-
-
 def _decode(reader: ObjectReader, entry: ArchivedObject) -> Content:
     """Decode every column of every row.
 
@@ -265,7 +260,7 @@ def _count_hours(times: pa.Array, hours: Counter[int]) -> None:
     if not len(times):
         return
     at_ms = _numbers(times)
-    least, most = int(np.minimum.reduce(at_ms)) // HOUR_MS, int(np.maximum.reduce(at_ms)) // HOUR_MS
+    least, most = int(at_ms.min()) // HOUR_MS, int(at_ms.max()) // HOUR_MS
     if least == most:
         hours[least] += at_ms.size
         return
@@ -274,7 +269,7 @@ def _count_hours(times: pa.Array, hours: Counter[int]) -> None:
 
 
 def _same_partition(partitions: pa.Array, entry: ArchivedObject) -> None:
-    if not partitions.null_count and not np.count_nonzero(_numbers(partitions) != entry.parsed.partition):
+    if not partitions.null_count and (_numbers(partitions) == entry.parsed.partition).all():
         return
     if len(partitions) and not pc.all(pc.equal(partitions, entry.parsed.partition)).as_py():
         raise TerminalError(f"{entry.name} has rows of another partition than its name says")

@@ -10,68 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
+
+from streamsink.runs import Int64s, Runs
 
 LISTED_MAX = 1000
 """Holes and overlaps beyond this many are counted, not kept."""
 
 WAITING_MAX = 1024
 """Runs that wait to be settled together."""
-
-Int64s = npt.NDArray[np.int64]
-
-_FIRST, _LAST = np.array([0]), np.array([-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """An object's offsets as runs without holes, ascending: far fewer numbers than offsets."""
-
-    firsts: Int64s
-    """The first offset of each run."""
-    lasts: Int64s
-    """The last offset of each run, inclusive. An offset that the object has twice is in two runs."""
-    ascending: bool = True
-    """Whether each offset was above the one before it, as they were given."""
-
-    @classmethod
-    def of(cls, offsets: Int64s) -> Runs:
-        """Find the runs of offsets in any order."""
-        steps = offsets[1:] - offsets[:-1]
-        if offsets.size and np.count_nonzero(steps == 1) == steps.size:
-            return cls(offsets[:1].copy(), offsets[-1:].copy())
-        if np.count_nonzero(steps < 0):
-            ordered = cls.of(np.sort(offsets))
-            return cls(ordered.firsts, ordered.lasts, ascending=False)
-        if not offsets.size:
-            return cls(offsets, offsets)
-        breaks = np.flatnonzero(steps != 1)
-        firsts, lasts = offsets[np.concatenate([_FIRST, breaks + 1])], offsets[np.concatenate([breaks, _LAST])]
-        return cls(firsts, lasts, ascending=not np.count_nonzero(steps == 0))
-
-    @classmethod
-    def between(cls, first: int, last: int) -> Runs:
-        """One run.
-
-        Args:
-            first: Its first offset.
-            last: Its last offset, inclusive.
-        """
-        return cls(np.array([first], np.int64), np.array([last], np.int64))
-
-    @property
-    def first_offset(self) -> int:
-        """The least offset; there must be one."""
-        return int(self.firsts[0])
-
-    @property
-    def last_offset(self) -> int:
-        """The greatest offset; there must be one."""
-        return int(self.lasts[-1])
-
-    def __len__(self) -> int:
-        """The number of runs."""
-        return self.firsts.size
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ import pyarrow as pa
 PREFIX = "streamsink."
 """Entries that describe the object begin with this."""
 
-_PREFIX_BYTES = PREFIX.encode()
-
 TAIL_BYTES = 64 * 1024
 """Read first when only a footer or header is wanted; most fit."""
 
@@ -77,12 +75,8 @@ def _check(type_: pa.DataType) -> None:
 
 def own_entries(metadata: Mapping[bytes, bytes] | Mapping[str, bytes] | None) -> dict[str, str]:
     """The entries that describe the object, of all that a footer or header holds."""
-    ours = {
-        _text(key): _text(value)
-        for key, value in (metadata or {}).items()
-        if (key.startswith(PREFIX) if isinstance(key, str) else key.startswith(_PREFIX_BYTES))
-    }
-    return dict(sorted(ours.items()))
+    texts = ((_text(key), value) for key, value in (metadata or {}).items())
+    return dict(sorted((key, _text(value)) for key, value in texts if key.startswith(PREFIX)))
 
 
 def _text(value: bytes | str) -> str:

@@ -49,18 +49,18 @@ class ParquetReader:
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Rows, some thousands at a time; `columns` are the columns to read, a struct's leaves as `_kafka.offset`."""
         plain = PLACEHOLDER.field(0).name not in self._file.schema.names
-        for batch in self._decoded(columns):
+        found: Iterable[pa.RecordBatch]
+        if self._file.metadata.num_rows > BATCH_ROWS:
+            found = self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
+        else:
+            # All at once costs a small object less than the machinery of parts.
+            found = self._file.read(columns, use_threads=False).to_batches()
+        for batch in found:
             if plain:
                 yield batch
                 continue
             wanted = schema_with_leaves(batch.schema, _without_placeholder)
             yield batch if wanted.equals(batch.schema) else batch.cast(wanted)
-
-    def _decoded(self, columns: Sequence[str] | None) -> Iterable[pa.RecordBatch]:
-        if self._file.metadata.num_rows > BATCH_ROWS:
-            return self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)  # type: ignore[no-any-return]
-        # All at once costs a small object less than the machinery of parts.
-        return self._file.read(columns, use_threads=False).to_batches()  # type: ignore[no-any-return]
 
 
 def _without_placeholder(type_: pa.DataType) -> pa.DataType:

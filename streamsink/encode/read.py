@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Self
+from contextlib import contextmanager
 
 import pyarrow as pa
 
@@ -39,8 +38,8 @@ def open_object(name: str, data: Data, sidecar: bytes | None = None) -> ObjectRe
     Raises:
         TerminalError: The bytes are not what the name says. The reader's methods raise it as well.
     """
-    with _Naming(name) as naming:
-        return _Explained(naming, _open(name, data, sidecar))
+    with _explained(name):
+        return _Explained(name, _open(name, data, sidecar))
 
 
 def open_foreign(name: str, data: Data) -> ObjectReader:
@@ -53,8 +52,8 @@ def open_foreign(name: str, data: Data) -> ObjectReader:
     Raises:
         TerminalError: The bytes are not what the name says. The reader's methods raise it as well.
     """
-    with _Naming(name) as naming:
-        return _Explained(naming, _open(name, data, None) if tells_of_itself(name) else LinesReader(name, data))
+    with _explained(name):
+        return _Explained(name, _open(name, data, None) if tells_of_itself(name) else LinesReader(name, data))
 
 
 def tells_of_itself(name: str) -> bool:
@@ -100,7 +99,7 @@ def read_footer(name: str, size_bytes: int, get_range: Callable[[int, int], byte
         TerminalError: The bytes are not what the name says.
     """
     read = format_named(name).footer
-    with _Naming(name):
+    with _explained(name):
         return {} if read is None else read(size_bytes, get_range)
 
 
@@ -122,39 +121,29 @@ def _open_beside(name: str, data: Data, sidecar: bytes, entries: Mapping[str, st
 class _Explained:
     """A reader whose errors name the object."""
 
-    def __init__(self, naming: _Naming, reader: ObjectReader) -> None:
-        self._naming = naming
+    def __init__(self, name: str, reader: ObjectReader) -> None:
+        self._name = name
         self._reader = reader
 
     def footer(self) -> dict[str, str]:
-        with self._naming:
+        with _explained(self._name):
             return self._reader.footer()
 
     def schema(self) -> pa.Schema | None:
-        with self._naming:
+        with _explained(self._name):
             return self._reader.schema()
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        with self._naming:
+        with _explained(self._name):
             yield from self._reader.batches(columns)
 
 
-class _Naming:
-    """A context whose errors name the object: a class, since a generator's context costs a small object several µs."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except StreamsinkError:
+        raise
+    except Exception as error:
         # Damaged bytes make each library fail in its own ways, which no list has all of.
-        if isinstance(error, Exception) and not isinstance(error, StreamsinkError):
-            raise TerminalError(
-                f"{self._name} can't be read: {str(error) or type(error).__name__}", hint=DAMAGED
-            ) from error
+        raise TerminalError(f"{name} can't be read: {str(error) or type(error).__name__}", hint=DAMAGED) from error

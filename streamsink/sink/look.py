@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 import structlog
 
@@ -15,6 +14,7 @@ from streamsink.config.sink import Naming
 from streamsink.encode.read import open_object, read_footer
 from streamsink.errors import ObjectMissingError, TerminalError
 from streamsink.record import ENVELOPE, TopicPartition
+from streamsink.runs import Int64s, Runs
 from streamsink.sink.core.stored_ranges import Ranges, StoredRanges
 from streamsink.upload.ahead import read_ahead
 from streamsink.upload.description import ObjectDescription
@@ -27,11 +27,10 @@ from streamsink.upload.sidecar import FOLDER, describe_by_sidecar, read_sidecar
 READERS = 8
 """Objects read at once for their description, where the manifest has none."""
 
-Offsets = npt.NDArray[np.int64]
 log = structlog.get_logger("streamsink.sink")
 
 
-def read_offsets(store: Store, name: str) -> Offsets:
+def read_offsets(store: Store, name: str) -> Int64s:
     """Read the offsets of an object's records, ascending.
 
     Args:
@@ -44,7 +43,7 @@ def read_offsets(store: Store, name: str) -> Offsets:
     """
     data = store.get(name)
     reader = open_object(name, data, read_sidecar(store, name, hashlib.sha256(data).hexdigest()))
-    found: list[Offsets] = []
+    found: list[Int64s] = []
     for batch in reader.batches([f"{ENVELOPE}.offset"]):
         if ENVELOPE not in batch.schema.names:
             raise TerminalError(
@@ -74,7 +73,7 @@ class Look:
     layout: str
     by_lane: bool = True
     routed: bool = False
-    offsets: Callable[[Store, str], Offsets] = field(default=read_offsets)
+    offsets: Callable[[Store, str], Int64s] = field(default=read_offsets)
     complete: Callable[[Store, ObjectDescription], None] | None = None
     gone: dict[TopicPartition, dict[str, int]] = field(default_factory=dict)
     """Objects, with their last offset, that the manifest tells of and that were not there when somebody looked."""
@@ -91,18 +90,15 @@ class Look:
             TerminalError: The store can't be read, or an object doesn't say what it holds.
         """
         lanes: dict[str, list[tuple[int, int]]] = {}
-        firsts: list[Offsets] = []
-        lasts: list[Offsets] = []
+        runs: list[Runs] = []
         for about in self.objects(partition, offset):
             if self.by_lane and about.layout == self.layout:
                 lanes.setdefault(about.lane, []).append((about.first_offset, about.last_offset))
                 continue
-            first, last = self._runs(about)
-            firsts.append(first)
-            lasts.append(last)
+            runs.append(self._runs(about))
         gone_last = max(self.gone.get(partition, {}).values(), default=-1)
         by_lane = {lane: Ranges.of(pairs) for lane, pairs in lanes.items()}
-        found = StoredRanges(by_lane, _together(firsts, lasts), gone_last)
+        found = StoredRanges(by_lane, _together(runs), gone_last)
         log.info("looked for what is stored", partition=str(partition), offset=offset, stored_until=found.last)
         return found
 
@@ -207,18 +203,14 @@ class Look:
             self.complete(self.store, about)
         return about
 
-    def _runs(self, about: ObjectDescription) -> tuple[Offsets, Offsets]:
-        """An object's offsets as runs."""
-        if about.record_count == about.last_offset - about.first_offset + 1:
-            return np.array([about.first_offset], np.int64), np.array([about.last_offset], np.int64)
-        offsets = self.offsets(self.store, about.name)
-        breaks = np.flatnonzero(np.diff(offsets) != 1)
-        return offsets[np.concatenate([[0], breaks + 1])], offsets[np.concatenate([breaks, [offsets.size - 1]])]
+    def _runs(self, about: ObjectDescription) -> Runs:
+        whole = Runs.without_holes(about.first_offset, about.last_offset, about.record_count)
+        return whole or Runs.of(self.offsets(self.store, about.name))
 
 
-def _together(firsts: list[Offsets], lasts: list[Offsets]) -> Ranges:
-    if not firsts:
+def _together(runs: list[Runs]) -> Ranges:
+    if not runs:
         return Ranges()
-    first, last = np.concatenate(firsts), np.concatenate(lasts)
+    first, last = np.concatenate([one.firsts for one in runs]), np.concatenate([one.lasts for one in runs])
     order = np.argsort(first, kind="stable")
     return Ranges.joined(first[order], last[order])

@@ -142,7 +142,7 @@ class ObjectDescription:
 
     @classmethod
     def _from_texts(cls, name: str, texts: Mapping[str, str], fields: Mapping[str, str]) -> ObjectDescription:
-        """Of entries whose fields are told by `fields`, by key."""
+        """Of entries whose keys are those of `fields`, which gives each one's field."""
         known: dict[str, object] = {"timestamp_min_ms": None, "timestamp_max_ms": None, "layout": "", "writer": ""}
         for entry, text in texts.items():
             key = fields.get(entry)
@@ -150,15 +150,15 @@ class ObjectDescription:
                 continue
             if key not in _NUMBERS:
                 known[key] = text
-            elif text.isdecimal() or text.removeprefix("-").isdecimal():
+            elif text.removeprefix("-").isdecimal():
                 known[key] = int(text)
             else:
                 raise TerminalError(f"{name}: {key} is {text!r}, not a number", hint=_NOT_OURS)
         known["name"] = name
         known.setdefault("encoded_partition", "")
         known.setdefault("lane", known["encoded_partition"])
-        if not known.keys() >= _REQUIRED:
-            missing = _REQUIRED - known.keys()
+        missing = _REQUIRED - known.keys()
+        if missing:
             raise TerminalError(f"{name} does not say its {', '.join(sorted(missing))}", hint=_NOT_OURS)
         return cls(**known)  # type: ignore[arg-type]
 

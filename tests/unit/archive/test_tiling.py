@@ -1,13 +1,13 @@
 """What a topic partition's objects cover together."""
 
-from itertools import pairwise
 from unittest import mock
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamsink.archive.tiling import LISTED_MAX, WAITING_MAX, Overlap, Runs, Tiling
+from streamsink.archive.tiling import LISTED_MAX, WAITING_MAX, Overlap, Tiling
+from streamsink.runs import Runs
 
 
 def tiled(*objects):
@@ -77,20 +77,3 @@ def test_any_objects_are_counted_as_plain_sets_count_them(objects, waiting_max):
     assert {at for first, last in tiling.holes for at in range(first, last + 1)} == set(
         range(min(union), max(union))
     ) - union
-
-
-@given(st.lists(st.integers(0, 40), max_size=60))
-def test_runs_hold_each_offset_as_often_as_it_was_given(offsets):
-    runs = Runs.of(np.array(offsets, dtype=np.int64))
-    pairs = list(zip(runs.firsts.tolist(), runs.lasts.tolist(), strict=True))
-    assert sorted(number for first, last in pairs for number in range(first, last + 1)) == sorted(offsets)
-    assert runs.ascending == (sorted(set(offsets)) == offsets)
-    assert all(first != before + 1 for (_, before), (first, _) in pairwise(pairs))
-    if offsets:
-        assert (runs.first_offset, runs.last_offset) == (min(offsets), max(offsets))
-
-
-def test_a_range_is_one_run():
-    one = Runs.between(3, 7)
-    assert (one.firsts.tolist(), one.lasts.tolist(), one.ascending) == ([3], [7], True)
-    assert not Runs.of(np.empty(0, np.int64))
