@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,14 +162,15 @@ class ParquetEncoder:
         if self._writer is None:
             rows, size_bytes = (0, 0) if first is None else (first.num_rows, first.nbytes)
             chosen = Chosen(is_small=True) if first is None else choose(first, size_bytes)
-            rising = chosen.rising | {f"{ENVELOPE}.{name}" for name in MONOTONIC}
+            monotonic = (*MONOTONIC, "timestamp_type") if chosen.is_small else MONOTONIC
+            rising = chosen.rising | {f"{ENVELOPE}.{name}" for name in monotonic}
             plain = chosen.plain | rising
-            codec = self._encoding.codec
+            codecs, levels = self._codecs(rising | _empty_headers(first) if chosen.is_small else frozenset())
             self._writer = pq.ParquetWriter(
                 self._chunks,
                 self._schema,
-                compression=codec,
-                compression_level=self._encoding.level if self._encoding.level is not None else LEVELS.get(codec),
+                compression=codecs,
+                compression_level=levels,
                 use_dictionary=[] if chosen.is_small else [path for path in self._leaves if path not in plain],
                 column_encoding={path: "DELTA_BINARY_PACKED" for path in self._leaves if path in rising} or None,
                 dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
@@ -179,6 +180,24 @@ class ParquetEncoder:
                 store_schema=True,
             )
         return self._writer
+
+    def _codecs(self, short: Collection[str]) -> tuple[dict[str, str], dict[str, int] | None]:
+        """Each column's codec and level. A page of few bytes grows by a codec, which costs more than the rest of it."""
+        codec = self._encoding.codec
+        level = LEVELS.get(codec) if self._encoding.level is None else self._encoding.level
+        codecs = {path: "none" if path in short else codec for path in self._leaves}
+        return codecs, None if level is None else {path: level for path in self._leaves if path not in short}
+
+
+def _empty_headers(group: pa.Table | None) -> frozenset[str]:
+    """The columns of the headers, where no record has any."""
+    if group is None or ENVELOPE not in group.column_names:
+        return frozenset()
+    envelope = group.column(ENVELOPE)
+    at = envelope.type.get_field_index("headers")
+    if at < 0 or any(len(chunk.field(at).flatten()) for chunk in envelope.chunks):
+        return frozenset()
+    return frozenset(_leaf_paths(f"{ENVELOPE}.headers", envelope.type.field(at).type))
 
 
 def _statistics_bytes(group: pa.Table) -> int:

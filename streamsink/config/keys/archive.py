@@ -89,7 +89,7 @@ CONTENT_KEYS = grouped(
             "parquet.codec",
             KeyType.STRING,
             "zstd",
-            "How Parquet objects are compressed.",
+            "How Parquet objects are compressed; in small ones, all but the columns of `_kafka` that would grow by it.",
             validator=check.one_of((*PARQUET_CODECS, "uncompressed")),
             recommended=PARQUET_CODECS,
             width=Width.SHORT,

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streamsink.config.sink import Encoding
-from streamsink.encode.parquet import ParquetEncoder
+from streamsink.encode.parquet import EXTENSIONS, ParquetEncoder
 from streamsink.encode.parquet_columns import (
     BYTES_AT_ONCE,
     GROUP_ROWS_MIN,
@@ -21,6 +21,8 @@ from streamsink.encode.parquet_columns import (
     choose,
     rows_at_once,
 )
+from streamsink.record import ENVELOPE
+from tests.unit.archive.made import raw_rows
 
 ROWS = GROUP_ROWS_MIN
 DICE = random.Random(7)
@@ -79,6 +81,45 @@ def test_a_small_file_has_no_dictionaries_and_a_file_of_few_long_rows_has():
         data = bytes(encoder.finish({}).data)
         assert pq.read_table(pa.BufferReader(data)).equals(rows)
         assert any("DICTIONARY" in name for name in encodings(data, 0)["number"]) == found
+
+
+@pytest.mark.parametrize("codec", sorted(EXTENSIONS.keys() - {"none"}))
+def test_a_small_file_compresses_no_page_that_would_grow_by_it(codec):
+    rows = pa.Table.from_batches([raw_rows(range(500))])
+    data = written(Encoding(codec=codec), rows, with_headers(rows))
+    plain = {path: one for path, one in columns(data, 0).items() if one.compression == "UNCOMPRESSED"}
+    short = {"offset", "timestamp", "timestamp_type", "headers.list.element.key", "headers.list.element.value"}
+    assert plain.keys() == {f"{ENVELOPE}.{name}" for name in short}
+    assert all(one.total_compressed_size < 150 for one in plain.values())
+    assert pq.read_table(pa.BufferReader(data)).equals(pa.concat_tables([rows, with_headers(rows)]))
+
+
+def test_headers_are_compressed_where_the_first_records_have_some_and_all_columns_of_a_large_file_are():
+    rows = pa.Table.from_batches([raw_rows(range(ROWS))])
+    small = columns(written(Encoding(), with_headers(rows.slice(0, 500))), 0)
+    assert all(small[f"{ENVELOPE}.headers.list.element.{name}"].compression == "ZSTD" for name in ("key", "value"))
+    assert {column.compression for column in columns(written(Encoding(), rows), 0).values()} == {"ZSTD"}
+
+
+def written(encoding: Encoding, *groups: pa.Table) -> bytes:
+    encoder = ParquetEncoder(groups[0].schema, encoding)
+    for group in groups:
+        encoder.encode(group)
+    return bytes(encoder.finish({}).data)
+
+
+def columns(data: bytes, group: int) -> dict[str, pq.ColumnChunkMetaData]:
+    about = pq.ParquetFile(pa.BufferReader(data)).metadata.row_group(group)
+    return {about.column(at).path_in_schema: about.column(at) for at in range(about.num_columns)}
+
+
+def with_headers(rows: pa.Table) -> pa.Table:
+    """The same rows, each with a header."""
+    envelope = rows.column(ENVELOPE).combine_chunks()
+    headers = pa.array([[{"key": "trace", "value": b"of this record"}]] * rows.num_rows, envelope.field("headers").type)
+    fields = [*envelope.flatten()[:-1], headers]
+    told = pa.StructArray.from_arrays(fields, fields=list(envelope.type))
+    return rows.set_column(0, rows.schema.field(0), told)
 
 
 def test_rows_go_to_the_writer_by_thousands_and_long_ones_by_fewer():
