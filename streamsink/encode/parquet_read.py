@@ -15,6 +15,8 @@ from streamsink.encode.stream import as_file
 BATCH_ROWS = 8192
 BUFFER_BYTES = 1024 * 1024
 
+_PLACEHOLDER_NAME = PLACEHOLDER.field(0).name
+
 
 class ParquetReader:
     """One Parquet object.
@@ -32,6 +34,9 @@ class ParquetReader:
             buffer_size=BUFFER_BYTES if isinstance(data, pa.NativeFile) else 0,
             pre_buffer=False,
         )
+        # A footer has names in plain text: to look for one costs less than a list of the columns.
+        has_name = not isinstance(data, bytes) or _PLACEHOLDER_NAME.encode() in data[-_footer_bytes(data) :]
+        self._plain = not has_name or _PLACEHOLDER_NAME not in self._file.schema.names
 
     @property
     def metadata(self) -> pq.FileMetaData:
@@ -48,7 +53,6 @@ class ParquetReader:
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Rows, some thousands at a time; `columns` are the columns to read, a struct's leaves as `_kafka.offset`."""
-        plain = PLACEHOLDER.field(0).name not in self._file.schema.names
         found: Iterable[pa.RecordBatch]
         if self._file.metadata.num_rows > BATCH_ROWS:
             found = self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
@@ -56,7 +60,7 @@ class ParquetReader:
             # All at once costs a small object less than the machinery of parts.
             found = self._file.read(columns, use_threads=False).to_batches()
         for batch in found:
-            if plain:
+            if self._plain:
                 yield batch
                 continue
             wanted = schema_with_leaves(batch.schema, _without_placeholder)
@@ -82,7 +86,12 @@ def _tail(size_bytes: int, get_range: GetRange) -> bytes:
     tail = get_range(size_bytes - length, length)
     if tail[-4:] != b"PAR1":
         raise ValueError("it doesn't end as a Parquet file")
-    needed = int.from_bytes(tail[-8:-4], "little") + 8
+    needed = _footer_bytes(tail)
     if needed > size_bytes:
         raise ValueError("it is smaller than its footer")
     return tail if needed <= length else get_range(size_bytes - needed, needed)
+
+
+def _footer_bytes(tail: bytes) -> int:
+    """The length of the footer, and of its own length and mark, by the end of a file."""
+    return int.from_bytes(tail[-8:-4], "little") + 8

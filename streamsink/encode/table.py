@@ -81,7 +81,7 @@ FORMATS = (
 
 def format_named(name: str) -> FormatEntry:
     """The format of an object, by the end of its name."""
-    return next(entry for entry in FORMATS if name.endswith(_ends(entry)))
+    return next(entry for entry, ends in _ENDS if name.endswith(ends))
 
 
 def _ends(entry: FormatEntry) -> tuple[str, ...]:
@@ -89,3 +89,7 @@ def _ends(entry: FormatEntry) -> tuple[str, ...]:
     if entry.footer is not None:
         return (entry.suffix,)
     return tuple(f"{entry.suffix}{compressed}" for compressed in SUFFIXES.values())
+
+
+_ENDS = tuple((entry, _ends(entry)) for entry in FORMATS)
+"""Each format with all that its objects' names end in."""
