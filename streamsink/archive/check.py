@@ -1,4 +1,4 @@
-"""Reads one object whole and compares it with all that is known of it. Changes nothing, knows no other object."""
+"""Reads objects whole and compares each with all that is known of it. Changes nothing, compares no two objects."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ import contextlib
 import hashlib
 import random
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from streamsink.archive.archive import Archive, ArchivedObject
 from streamsink.archive.check_siblings import check_siblings
+from streamsink.archive.content import Content, Rows
 from streamsink.backoff import Backoff
 from streamsink.encode.beside import BESIDE
 from streamsink.encode.protocol import ObjectReader
 from streamsink.encode.read import open_object
 from streamsink.errors import ObjectMissingError, StreamsinkError, TerminalError, TransientError
-from streamsink.record import ENVELOPE, TIMESTAMP_TYPE
 from streamsink.runs import Runs
 from streamsink.upload.description import FOOTER_PREFIX, ObjectDescription
 from streamsink.upload.protocol import ObjectInfo
@@ -32,14 +27,8 @@ ATTEMPTS = 4
 BACKOFF = Backoff(first_s=0.5, max_s=5.0)
 """A store that stumbles once must not end the check of thousands of objects."""
 
-HOUR_MS = 3_600_000
 _OWN_FOOTER = (".parquet", ".avro")
 """Ends of names whose objects mostly describe themselves."""
-_DTYPES: dict[int, np.dtype[Any]] = {
-    pa.int32().id: np.dtype(np.int32),
-    pa.int64().id: np.dtype(np.int64),
-    TIMESTAMP_TYPE.id: np.dtype(np.int64),
-}
 BESIDE_ENTRY = f"{FOOTER_PREFIX}{BESIDE}"
 """Of an object whose records' offsets are in its sidecar."""
 
@@ -72,16 +61,6 @@ class CheckedObject:
         if self.said is None:
             return None
         return self.said.sealed(sha256=self.sha256, md5=self.md5 or self.said.md5, size_bytes=self.size_bytes)
-
-
-@dataclass(slots=True)
-class Content:
-    """The content of an object's rows."""
-
-    records: int = 0
-    runs: Runs | None = None
-    """None where rows don't tell their offsets."""
-    hours: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,56 +96,95 @@ def read_object(archive: Archive, entry: ArchivedObject) -> ReadObject:
     raise AssertionError("the last attempt returns or raises")
 
 
-def check_object(archive: Archive, given: ReadObject, *, md5: bool = False) -> CheckedObject:
-    """Decode all of an object, and compare it with its name, its own words, and the manifest's.
+def check_objects(archive: Archive, given: Sequence[ReadObject], *, md5: bool = False) -> list[CheckedObject]:
+    """Decode all of each object, and compare it with its name, its own words, and the manifest's.
 
     Args:
-        archive: The archive that holds it, with its sidecar and its siblings.
-        given: The object as it was read.
-        md5: Whether the description is to have the MD5 of the bytes.
+        archive: The archive that holds them, with their sidecars and their siblings.
+        given: The objects as they were read.
+        md5: Whether the descriptions are to have the MD5 of the bytes.
 
     Raises:
-        TransientError: Its sidecar or a sibling can't be read now.
+        TransientError: A sidecar or a sibling can't be read now.
         TerminalError: The store refuses.
     """
-    entry = given.entry
-    if given.read is None:
+    rows = Rows()
+    decoded = [_Decoded(one) for one in given]
+    for found in decoded:
+        try:
+            rows.add(_decode(archive, found))
+        except Exception as error:  # noqa: BLE001 - damaged bytes make libraries raise anything; the other objects go on
+            found.problems = (_problem(error),)
+    return [_compare(archive, *pair, md5=md5) for pair in zip(decoded, rows.contents(), strict=True)]
+
+
+@dataclass(slots=True)
+class _Decoded:
+    """An object whose rows were decoded."""
+
+    given: ReadObject
+    size_bytes: int = 0
+    sha256: str = ""
+    footer: Mapping[str, str] | None = None
+    """The entries of ours in its bytes; None where it can't be opened."""
+    problems: tuple[str, ...] = ()
+
+
+def _decode(archive: Archive, found: _Decoded) -> Iterator[pa.RecordBatch]:
+    """Open an object and decode every column of every row; note its hash and footer on the way."""
+    if found.given.read is None:
+        return
+    name, (info, data) = found.given.entry.name, found.given.read
+    found.size_bytes = info.size_bytes
+    found.sha256 = hashlib.sha256(data).hexdigest()
+    reader, found.footer = _open(archive, name, data, found.sha256)
+    yield from reader.batches()
+
+
+def _problem(error: Exception) -> str:
+    """What an error says of the object.
+
+    Raises:
+        TransientError: It says nothing of the object: the store stumbled.
+        MemoryError: It is this machine's.
+    """
+    match error:
+        case TransientError() | MemoryError():
+            raise error
+        case StreamsinkError():
+            return error.message
+        case _:
+            return f"it can't be decoded: {type(error).__name__}: {error}"
+
+
+def _compare(archive: Archive, decoded: _Decoded, content: Content, *, md5: bool) -> CheckedObject:
+    """Compare an object with its name, its own words, and the manifest's."""
+    entry, sha256, problems = decoded.given.entry, decoded.sha256, list(decoded.problems)
+    if decoded.given.read is None:
         return CheckedObject(entry, problems=("it was deleted while it was being verified",))
-    info, data = given.read
-    sha256 = hashlib.sha256(data).hexdigest()
-    recorded = _story(archive.manifest().of(entry.name), sha256)
-    problems: list[str] = []
-    said: list[ObjectDescription] = []
-    content = Content()
+    info, data = decoded.given.read
+    if content.partitions not in {None, (entry.parsed.partition, entry.parsed.partition)}:
+        problems.append(f"{entry.name} has rows of another partition than its name says")
+        content = Content()
+    elif content.runs is not None and content.placed < content.records:
+        problems.append(f"{content.records - content.placed} of its records have no offset")
+    words: list[ObjectDescription] = []
     try:
-        reader, footer = _open(archive, entry.name, data, sha256)
-        said = _own_words(archive, info, data, footer)
-        content = _decode(reader, entry)
-        if said:
-            check_siblings(archive, entry, said[-1])
-    except (TransientError, MemoryError):
-        raise
-    except StreamsinkError as error:
-        problems.append(error.message)
-    except Exception as error:  # noqa: BLE001 - damaged bytes make libraries raise anything; the other objects go on
-        problems.append(f"it can't be decoded: {type(error).__name__}: {error}")
-    decoded = not problems
-    found = {
-        text: None
-        for description in said
-        for text in (
-            *_changed(description, info.size_bytes, sha256),
-            *_differences(description, entry, content, decoded=decoded),
-        )
-    }
+        if decoded.footer is not None:
+            words = _own_words(archive, info, data, decoded.footer)
+            check_siblings(archive, entry, words[-1])
+    except Exception as error:  # noqa: BLE001 - as for damaged bytes
+        problems.append(_problem(error))
+    whole = not problems
+    found: dict[str, None] = {}
+    for description in words:
+        found |= dict.fromkeys(_differences(description, decoded, content, whole=whole))
     own_problems = (*found, *problems)
-    for description in recorded:
-        found |= dict.fromkeys(_changed(description, info.size_bytes, sha256))
-        found |= dict.fromkeys(_differences(description, entry, content, decoded=decoded))
-    runs = content.runs
+    for description in _story(archive.manifest().of(entry.name), sha256):
+        found |= dict.fromkeys(_differences(description, decoded, content, whole=whole))
+    runs, said = content.runs, words[-1] if words else None
     if runs is None and said and not own_problems:
-        about = said[-1]
-        runs = Runs.without_holes(about.first_offset, about.last_offset, about.record_count)
+        runs = Runs.without_holes(said.first_offset, said.last_offset, said.record_count)
     return CheckedObject(
         entry,
         sha256,
@@ -175,7 +193,7 @@ def check_object(archive: Archive, given: ReadObject, *, md5: bool = False) -> C
         (*found, *problems),
         own_problems,
         content.hours,
-        said=said[-1] if said else None,
+        said=said,
         md5=hashlib.md5(data, usedforsecurity=False).hexdigest() if md5 else "",
         size_bytes=len(data),
     )
@@ -209,82 +227,18 @@ def _open(archive: Archive, name: str, data: bytes, sha256: str) -> tuple[Object
     return reader, reader.footer() if own_footer else {}
 
 
-def _changed(description: ObjectDescription, size_bytes: int, sha256: str) -> Iterator[str]:
-    if description.size_bytes not in {None, size_bytes}:
-        yield f"it has {size_bytes} bytes, and had {description.size_bytes} when it was written"
-    if description.sha256 not in {"", sha256}:
-        yield f"its SHA-256 is {sha256}, and was {description.sha256} when it was written"
-
-
-def _decode(reader: ObjectReader, entry: ArchivedObject) -> Content:
-    """Decode every column of every row.
-
-    Raises:
-        TerminalError: The bytes can't be read, or rows are of another partition.
-    """
-    content, found = Content(), []
-    for batch in reader.batches():
-        content.records += batch.num_rows
-        at = batch.schema.get_field_index(ENVELOPE)
-        if at < 0:
-            continue
-        envelope = batch.column(at)
-        _same_partition(_member(envelope, "partition"), entry)
-        found.append(_numbers(_member(envelope, "offset")))
-        _count_hours(_member(envelope, "timestamp"), content.hours)
-    if found:
-        content.runs = Runs.of(found[0] if len(found) == 1 else np.concatenate(found))
-    return content
-
-
-def _member(envelope: pa.StructArray, name: str) -> pa.Array:
-    """A field of the envelope, null where that is null."""
-    if envelope.null_count:
-        return pc.struct_field(envelope, name)
-    at = envelope.type.get_field_index(name)
-    return envelope.field(at) if at >= 0 else pc.struct_field(envelope, name)
-
-
-def _numbers(array: pa.Array) -> npt.NDArray[Any]:
-    """An array's values. Numbers are looked at where they lie: conversions cost a small object as much as a column."""
-    dtype = _DTYPES.get(array.type.id)
-    if dtype is None or array.null_count or not len(array):
-        values: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
-        return values
-    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
-
-
-def _count_hours(times: pa.Array, hours: Counter[int]) -> None:
-    if times.null_count or times.type != TIMESTAMP_TYPE:
-        times = times.cast(TIMESTAMP_TYPE).drop_null()
-    if not len(times):
-        return
-    at_ms = _numbers(times)
-    least, most = int(at_ms.min()) // HOUR_MS, int(at_ms.max()) // HOUR_MS
-    if least == most:
-        hours[least] += at_ms.size
-        return
-    found, counts = np.unique(at_ms // HOUR_MS, return_counts=True)
-    hours.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
-
-
-def _same_partition(partitions: pa.Array, entry: ArchivedObject) -> None:
-    if not partitions.null_count and (_numbers(partitions) == entry.parsed.partition).all():
-        return
-    if len(partitions) and not pc.all(pc.equal(partitions, entry.parsed.partition)).as_py():
-        raise TerminalError(f"{entry.name} has rows of another partition than its name says")
-
-
-def _differences(
-    description: ObjectDescription, entry: ArchivedObject, content: Content, *, decoded: bool
-) -> Iterator[str]:
-    """Compare a description with the object's name and, where they could be decoded, its rows."""
-    parsed = entry.parsed
+def _differences(description: ObjectDescription, decoded: _Decoded, content: Content, *, whole: bool) -> Iterator[str]:
+    """Compare a description with an object's bytes, its name and, where all could be decoded, its rows."""
+    parsed = decoded.given.entry.parsed
+    if description.size_bytes not in {None, decoded.size_bytes}:
+        yield f"it has {decoded.size_bytes} bytes, and had {description.size_bytes} when it was written"
+    if description.sha256 not in {"", decoded.sha256}:
+        yield f"its SHA-256 is {decoded.sha256}, and was {description.sha256} when it was written"
     if (description.topic, description.partition) != (parsed.topic, parsed.partition):
         yield f"it says it is of {description.topic}-{description.partition}"
     if description.first_offset != parsed.start_offset:
         yield f"it says its first offset is {description.first_offset}, its name {parsed.start_offset}"
-    if not decoded:
+    if not whole:
         return
     if description.record_count != content.records:
         yield f"it has {content.records} records and says {description.record_count}"

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from streamsink.archive.check import HOUR_MS, CheckedObject
+from streamsink.archive.check import CheckedObject
+from streamsink.archive.content import HOUR_MS
 from streamsink.archive.verify import Verdict
 from streamsink.errors import TerminalError
 

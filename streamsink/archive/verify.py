@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from threading import Event
+from typing import TypeVar
 
 from streamsink.archive.archive import Archive, ArchivedObject
-from streamsink.archive.check import CheckedObject, ReadObject, check_object, read_object
+from streamsink.archive.check import CheckedObject, ReadObject, check_objects, read_object
 from streamsink.archive.losses import Losses, read_losses
 from streamsink.archive.tiling import Tiling
 from streamsink.errors import TerminalError
 from streamsink.upload.ahead import read_ahead
 from streamsink.upload.description import ObjectDescription
+
+Item = TypeVar("Item")
 
 READERS = 32
 """Objects read at once: that waits for the store, and a store that is asked in bursts spends less CPU on each."""
@@ -28,6 +32,9 @@ CHUNK_OBJECTS = 64
 """Small objects that one call checks: handing each one over between threads would cost as much as its Python."""
 
 CHUNK_BYTES = 2 * 1024 * 1024
+
+READ_OBJECTS = 4
+"""Small objects that a reader reads one after the other, for the same reason; more would make the others wait."""
 
 HELD_BYTES_MAX = 256 * 1024 * 1024
 """Bytes in memory together: half of them read and not yet checked, half being checked. Larger objects go one by one."""
@@ -183,19 +190,26 @@ def check_all(archive: Archive, entries: list[ArchivedObject], *, md5: bool = Fa
     """
     ended = Event()
 
+    def read_some(some: list[ArchivedObject]) -> list[ReadObject]:
+        return [read_object(archive, entry) for entry in some if not ended.is_set()]
+
     def check(chunk: list[ReadObject]) -> list[CheckedObject]:
-        return [check_object(archive, found, md5=md5) for found in chunk if not ended.is_set()]
+        return [] if ended.is_set() else check_objects(archive, chunk, md5=md5)
 
     read = read_ahead(
-        lambda entry: read_object(archive, entry),
-        entries,
+        read_some,
+        _together(entries, lambda entry: entry.size_bytes, min(READ_OBJECTS, 1 + len(entries) // (4 * READERS))),
         threads=READERS,
-        size_bytes=lambda entry: entry.size_bytes,
+        size_bytes=lambda some: sum(entry.size_bytes for entry in some),
         bytes_max=HELD_BYTES_MAX // 2,
     )
     checked = read_ahead(
         check,
-        _chunks(read, len(entries)),
+        _together(
+            chain.from_iterable(read),
+            lambda found: found.entry.size_bytes,
+            min(CHUNK_OBJECTS, 1 + len(entries) // (4 * CHECKERS)),
+        ),
         threads=CHECKERS,
         size_bytes=lambda chunk: sum(found.entry.size_bytes for found in chunk),
         bytes_max=HELD_BYTES_MAX // 2,
@@ -206,20 +220,19 @@ def check_all(archive: Archive, entries: list[ArchivedObject], *, md5: bool = Fa
             yield from chunk
 
 
-def _chunks(read: Iterator[ReadObject], count: int) -> Iterator[list[ReadObject]]:
-    """Neighbours that are small together; fewer where there are few, so that each thread has some."""
-    objects_max = min(CHUNK_OBJECTS, 1 + count // (4 * CHECKERS))
-    chunk: list[ReadObject] = []
-    size_bytes = 0
-    for found in read:
-        size = found.entry.size_bytes
-        if chunk and (len(chunk) >= objects_max or size_bytes + size > CHUNK_BYTES):
-            yield chunk
-            chunk, size_bytes = [], 0
-        chunk.append(found)
-        size_bytes += size
-    if chunk:
-        yield chunk
+def _together(items: Iterable[Item], size_bytes: Callable[[Item], int], count_max: int) -> Iterator[list[Item]]:
+    """Neighbours that are small together. A caller gives a small count for few items, so that each thread has some."""
+    some: list[Item] = []
+    held = 0
+    for item in items:
+        size = size_bytes(item)
+        if some and (len(some) >= count_max or held + size > CHUNK_BYTES):
+            yield some
+            some, held = [], 0
+        some.append(item)
+        held += size
+    if some:
+        yield some
 
 
 def _overview(archive: Archive, entries: list[ArchivedObject], losses: Losses, part: Part) -> Verdict:

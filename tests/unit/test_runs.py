@@ -20,6 +20,18 @@ def test_runs_hold_each_offset_as_often_as_it_was_given(offsets):
         assert (runs.first_offset, runs.last_offset) == (min(offsets), max(offsets))
 
 
+@given(st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=12), max_size=8))
+def test_the_runs_of_several_objects_are_those_of_each(objects):
+    offsets = np.array([offset for one in objects for offset in one], dtype=np.int64)
+    found = Runs.of_each(offsets, np.array([len(one) for one in objects], dtype=np.int64))
+    alone = [Runs.of(np.array(one, dtype=np.int64)) for one in objects]
+    assert list(map(told, found)) == list(map(told, alone))
+
+
+def told(runs):
+    return runs.firsts.tolist(), runs.lasts.tolist(), runs.ascending
+
+
 def test_a_range_without_room_for_holes_is_one_run():
     one = Runs.without_holes(3, 7, 5)
     assert (one.firsts.tolist(), one.lasts.tolist(), one.ascending) == ([3], [7], True)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streamsink.archive.archive import Archive
-from streamsink.archive.check import check_object, read_object
+from streamsink.archive.check import check_objects, read_object
 from streamsink.archive.rows import read_rows
 from streamsink.config.reading.connector import validate_sink
 from streamsink.config.reading.guarantee import guarantee
@@ -233,7 +233,7 @@ def test_values_that_were_left_out_are_said_to_be():
     playing = played({"format.output.type": "csv", "format.output.fields": "key,offset"}, ONE)
     archive = Archive(playing.store, playing.store.url, "")
     [entry] = archive.objects()
-    assert check_object(archive, read_object(archive, entry)).problems == ()
+    assert check_objects(archive, [read_object(archive, entry)])[0].problems == ()
     candidate = Candidate(entry.name, entry.path, entry.size_bytes, 0, "", 0, archive.describe(entry))
     with pytest.raises(CorruptObjectError, match="written without its records' values"):
         fetch(archive, candidate)
@@ -319,7 +319,7 @@ def test_verification_and_replay_read_what_was_written(changes):
     playing.wait_until(playing.now_s + 100)
     archive = Archive(playing.store, playing.store.url, "")
     entries = list(archive.objects())
-    checked = [check_object(archive, read_object(archive, entry)) for entry in entries]
+    checked = check_objects(archive, [read_object(archive, entry) for entry in entries])
     assert [one.problems for one in checked] == [()] * len(entries)
     runs = [run for one in checked for run in zip(one.runs.firsts.tolist(), one.runs.lasts.tolist(), strict=True)]
     assert sorted(offset for first, last in runs for offset in range(first, last + 1)) == [0, 1, 2]

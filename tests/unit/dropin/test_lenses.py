@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streamsink.archive.archive import Archive
-from streamsink.archive.check import check_object, read_object
+from streamsink.archive.check import check_objects, read_object
 from streamsink.config.reading.connector import validate_sink
 from streamsink.config.vendors.kcql import Kcql, KcqlError, read_kcql
 from tests.unit.dropin.play import Play, Record, value
@@ -159,7 +159,7 @@ def test_parquet_has_the_envelope_as_columns():
 def test_verification_reads_what_was_written(clauses):
     playing = played(clauses, ONE, Record(value(a=2, c="DE"), key=b"l"))
     archive = Archive(playing.store, playing.store.url, "pre/")
-    [one] = [check_object(archive, read_object(archive, entry)) for entry in archive.objects()]
+    [one] = check_objects(archive, [read_object(archive, entry) for entry in archive.objects()])
     assert (one.problems, one.records, one.runs.first_offset, one.runs.last_offset) == ((), 2, 0, 1)
 
 

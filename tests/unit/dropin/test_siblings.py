@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streamsink.archive.archive import Archive
-from streamsink.archive.check import check_object, read_object
+from streamsink.archive.check import check_objects, read_object
 from streamsink.config.reading.connector import validate_sink
 from streamsink.encode.read import open_object
 from streamsink.errors import AlreadyExistsError, TerminalError, TransientError
@@ -215,7 +215,7 @@ def archive_of(playing):
 
 def checked(playing):
     archive = archive_of(playing)
-    return [check_object(archive, read_object(archive, entry)) for entry in archive.objects()]
+    return check_objects(archive, [read_object(archive, entry) for entry in archive.objects()])
 
 
 @pytest.mark.parametrize("kind", [JSON, PARQUET, AVRO, BYTES])
