@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -31,11 +32,23 @@ class ServerError(AssertionError):
     """A server can't be had; tests fail on it, they never skip."""
 
 
+PORTS = range(20_000, 32_768)
+"""Below those that the system gives to connections: one of theirs may be taken before the server listens on it."""
+
+_given: set[int] = set()
+_dice = random.SystemRandom()
+"""Test processes beside each other must not try the same ports."""
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on now; another one at each call."""
+    for port in _dice.sample(PORTS, 1000):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            if port not in _given:
+                probe.bind(("127.0.0.1", port))
+                _given.add(port)
+                return port
+    raise ServerError("no port is free")
 
 
 class ServerProcess:
