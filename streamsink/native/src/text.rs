@@ -44,7 +44,11 @@ fn number(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
             if is_shortest(text) {
                 out.extend_from_slice(text);
             } else {
+                let start = out.len();
                 write!(out, "{:?}", value).map_err(|_| Stop::Doubt)?;
+                if has_two(value, &out[start..]) {
+                    return Err(Stop::Doubt);
+                }
             }
         }
     }
@@ -56,6 +60,14 @@ fn number(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {
 fn is_shortest(text: &[u8]) -> bool {
     let bare = matches!(text, [.., b'.', b'0'] | [.., b'1'..=b'9']);
     bare && text.len() <= 16 && !text.iter().any(|byte| matches!(byte, b'e' | b'E'))
+}
+
+/// Whether a double has two shortest decimals, one as near as the other: this writer takes the greater, orjson the even.
+/// It lies between them, so it has one decimal more than they have, a five, and as many bits behind the point.
+fn has_two(value: f64, shortest: &[u8]) -> bool {
+    let decimals = shortest.iter().rev().take_while(|byte| **byte != b'.');
+    let whole = value * 2f64.powi(decimals.count() as i32);
+    whole.fract() != 0.0 && (2.0 * whole).fract() == 0.0
 }
 
 fn array(cursor: &mut Cursor, out: &mut Vec<u8>) -> Result<(), Stop> {

@@ -101,6 +101,7 @@ def test_a_row_that_is_not_in_doubt_is_what_the_exact_reader_makes_of_it(known, 
 )
 @example(["-0", "-0.0", "0.0", "0.00", "0.10", "1.50", "100.0", "0.0001", "0.00009", "1E2", "1e15"])
 @example(["9007199254740993.0", "123456789012345.6", "12345678901234.56", "999999999999999.9", "5e-324"])
+@example(["80000000000000.12", "8388608.000976562", "-8388608.000976563", "1125899906842624.2"])
 def test_numbers_in_a_text_are_written_as_the_exact_reader_writes_them(numbers):
     shape = shape_after({"a": [1, "x"]})
     assert_exact(shape, [f'{{"a":["s",{number}]}}'.encode() for number in numbers])
