@@ -75,8 +75,8 @@ def _check(type_: pa.DataType) -> None:
 
 def own_entries(metadata: Mapping[bytes, bytes] | Mapping[str, bytes] | None) -> dict[str, str]:
     """The entries that describe the object, of all that a footer or header holds."""
-    texts = [(_text(key), value) for key, value in (metadata or {}).items()]
-    return {key: _text(value) for key, value in sorted(texts) if key.startswith(PREFIX)}
+    texts = ((_text(key), value) for key, value in (metadata or {}).items())
+    return dict(sorted((key, _text(value)) for key, value in texts if key.startswith(PREFIX)))
 
 
 def _text(value: bytes | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 
@@ -37,7 +38,7 @@ def open_object(name: str, data: Data, sidecar: bytes | None = None) -> ObjectRe
     Raises:
         TerminalError: The bytes are not what the name says. The reader's methods raise it as well.
     """
-    with _Explaining(name):
+    with _explained(name):
         return _Explained(name, _open(name, data, sidecar))
 
 
@@ -51,7 +52,7 @@ def open_foreign(name: str, data: Data) -> ObjectReader:
     Raises:
         TerminalError: The bytes are not what the name says. The reader's methods raise it as well.
     """
-    with _Explaining(name):
+    with _explained(name):
         return _Explained(name, _open(name, data, None) if tells_of_itself(name) else LinesReader(name, data))
 
 
@@ -98,7 +99,7 @@ def read_footer(name: str, size_bytes: int, get_range: Callable[[int, int], byte
         TerminalError: The bytes are not what the name says.
     """
     read = format_named(name).footer
-    with _Explaining(name):
+    with _explained(name):
         return {} if read is None else read(size_bytes, get_range)
 
 
@@ -125,29 +126,24 @@ class _Explained:
         self._reader = reader
 
     def footer(self) -> dict[str, str]:
-        with _Explaining(self._name):
+        with _explained(self._name):
             return self._reader.footer()
 
     def schema(self) -> pa.Schema | None:
-        with _Explaining(self._name):
+        with _explained(self._name):
             return self._reader.schema()
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        with _Explaining(self._name):
+        with _explained(self._name):
             yield from self._reader.batches(columns)
 
 
-class _Explaining:
-    """Makes any error inside say which object can't be read. A generator's context costs a small object too much."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, StreamsinkError):
-            # Damaged bytes make each library fail in its own ways, which no list has all of.
-            told = str(error) or type(error).__name__
-            raise TerminalError(f"{self._name} can't be read: {told}", hint=DAMAGED) from error
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except StreamsinkError:
+        raise
+    except Exception as error:
+        # Damaged bytes make each library fail in its own ways, which no list has all of.
+        raise TerminalError(f"{name} can't be read: {str(error) or type(error).__name__}", hint=DAMAGED) from error
